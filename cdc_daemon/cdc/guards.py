@@ -1,0 +1,72 @@
+"""The guards: a batch that looks like an accident is not promoted.
+
+A guard says what it saw and what it allows; a tripped one holds the table until a person lets
+one batch pass. Shares count only where enough rows make them mean something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+
+from cdc_daemon.model.guard import Guard, GuardLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the guards look at."""
+
+    extracted: int
+    counted: int | None
+    """Rows the source counted in the snapshot that was read; None where it has no snapshot."""
+    usual: tuple[int, ...]
+    """Rows extracted by the last promoted batches, newest first."""
+    opened: int
+    updated: int
+    deleted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """A guard that tripped, and why, in numbers."""
+
+    guard: Guard
+    reason: str
+
+
+def trips(facts: Facts, limits: GuardLimits) -> tuple[Trip, ...]:
+    """Every guard that the batch trips."""
+    return tuple(_trips(facts, limits))
+
+
+def _trips(facts: Facts, limits: GuardLimits) -> Iterator[Trip]:
+    if facts.counted is not None and facts.counted != facts.extracted:
+        yield Trip(
+            Guard.COUNT,
+            f"extracted {facts.extracted} rows, the source counts {facts.counted}",
+        )
+    if facts.extracted == 0 and facts.usual and facts.usual[0] and not limits.allow_empty:
+        yield Trip(Guard.EMPTY, f"extracted no rows, the last batch had {facts.usual[0]}")
+    usual = median(facts.usual) if facts.usual else 0
+    if usual >= limits.min_rows and 0 < facts.extracted < limits.min_share_of_usual * usual:
+        yield Trip(
+            Guard.SHRUNK,
+            f"extracted {facts.extracted} rows, usual are {usual:.0f}; "
+            f"allowed are {limits.min_share_of_usual:.0%} of that or more",
+        )
+    if facts.opened >= limits.min_rows:
+        yield from _shares(facts, limits)
+
+
+def _shares(facts: Facts, limits: GuardLimits) -> Iterator[Trip]:
+    for guard, seen, allowed in (
+        (Guard.DELETES, facts.deleted, limits.max_delete_share),
+        (Guard.UPDATES, facts.updated, limits.max_update_share),
+    ):
+        if seen > allowed * facts.opened:
+            yield Trip(
+                guard,
+                f"{seen} of {facts.opened} open versions ({seen / facts.opened:.1%}) "
+                f"would be closed by {guard.value}; allowed are {allowed:.0%}",
+            )

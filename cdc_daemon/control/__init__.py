@@ -1,0 +1,1 @@
+"""The daemon's own tables, kept in the target: batches, states, events; numbered migrations."""

@@ -1,0 +1,165 @@
+"""``table_state`` and ``batch``: what is known and wanted of each table, and its attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cdc_daemon.model.checkpoint import TableState
+from cdc_daemon.model.guard import Guard
+from cdc_daemon.model.run import Batch
+from cdc_daemon.model.table import QualifiedName, TableId, TableSpec
+from cdc_daemon.model.window import Window
+from cdc_daemon.ports.dialect import TargetDialect
+from cdc_daemon.ports.sql import SqlDatabase, SqlSession
+
+_OF_TABLE = "source = $1 AND schema_name = $2 AND table_name = $3"
+_COLUMNS = (
+    "source, schema_name, table_name, epoch, last_instant, last_batch_id, last_success_at, "
+    "open_versions, failures, paused, held_reason, held_guards, held_at, accepted_guards"
+)
+
+
+def identity(table: TableId) -> tuple[str, str, str]:
+    """The three columns that name a table in every control table."""
+    return table.source, table.schema, table.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlStates:
+    """Implements ``ports.control.States`` and ``ports.target.Batches``."""
+
+    database: SqlDatabase
+    dialect: TargetDialect
+    control_schema: str
+
+    def _name(self, table: str) -> str:
+        return self.dialect.qualified(QualifiedName(self.control_schema, table))
+
+    async def all(self) -> Mapping[TableId, TableState]:
+        """Every table on record."""
+        async with self.database.session() as session:
+            rows = await session.fetch(f"SELECT {_COLUMNS} FROM {self._name('table_state')}")
+        return {state.table: state for state in map(_state, rows)}
+
+    async def state(self, table: TableId) -> TableState:
+        """One table; a fresh state where nothing is known."""
+        async with self.database.session() as session:
+            return await self.read(session, table)
+
+    async def read(self, session: SqlSession, table: TableId) -> TableState:
+        """The same, in a session the caller has."""
+        rows = await session.fetch(
+            f"SELECT {_COLUMNS} FROM {self._name('table_state')} WHERE {_OF_TABLE}",
+            *identity(table),
+        )
+        return _state(rows[0]) if rows else TableState(table=table)
+
+    async def pause(self, table: TableId) -> None:
+        """Let no new batch of the table begin."""
+        await self._set(table, f"paused = {self.dialect.true}")
+
+    async def resume(self, table: TableId) -> None:
+        """Undo ``pause``."""
+        await self._set(table, f"paused = NOT {self.dialect.true}")
+
+    async def hold(self, table: TableId, reason: str, guards: frozenset[Guard]) -> None:
+        """Stop the table until it is released."""
+        await self._set(
+            table,
+            f"held_reason = $4, held_guards = $5, held_at = {self.dialect.now}, "
+            "failures = failures + 1",
+            reason,
+            _joined(guards),
+        )
+
+    async def release(self, table: TableId) -> frozenset[Guard]:
+        """Let a held table run; what held it passes one batch."""
+        held = (await self.state(table)).held_guards
+        await self._set(
+            table,
+            "held_reason = NULL, held_guards = NULL, held_at = NULL, accepted_guards = $4, "
+            "failures = 0",
+            _joined(held),
+        )
+        return held
+
+    async def failed(self, table: TableId) -> None:
+        """Count an attempt that failed."""
+        await self._set(table, "failures = failures + 1")
+
+    async def begin(self, spec: TableSpec, window: str, read_at: datetime, run_id: str) -> Batch:
+        """Number a batch. Whoever left one running has lost the table's lock to us."""
+        async with self.database.transaction() as session:
+            await self._ensure(session, spec.id)
+            await session.execute(
+                f"UPDATE {self._name('batch')} SET status = 'abandoned', "
+                f"finished_at = {self.dialect.now} WHERE {_OF_TABLE} AND status = 'running'",
+                *identity(spec.id),
+            )
+            rows = await session.fetch(
+                f"INSERT INTO {self._name('batch')} "
+                "(source, schema_name, table_name, window_name, read_at, run_id) "
+                "VALUES ($1, $2, $3, $4, $5, $6) RETURNING batch_id",
+                *identity(spec.id),
+                window,
+                read_at,
+                run_id,
+            )
+        return Batch(number=rows[0][0], table=spec.id, window=Window(window), read_at=read_at)
+
+    async def usual(self, spec: TableSpec, limit: int) -> tuple[int, ...]:
+        """Rows extracted by the last promoted batches, newest first."""
+        async with self.database.session() as session:
+            rows = await session.fetch(
+                f"SELECT extracted FROM {self._name('batch')} "
+                f"WHERE {_OF_TABLE} AND status = 'promoted' ORDER BY batch_id DESC LIMIT $4",
+                *identity(spec.id),
+                limit,
+            )
+        return tuple(int(row[0]) for row in rows)
+
+    async def _ensure(self, session: SqlSession, table: TableId) -> None:
+        await session.execute(
+            f"INSERT INTO {self._name('table_state')} (source, schema_name, table_name) "
+            "VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            *identity(table),
+        )
+
+    async def _set(self, table: TableId, assignments: str, *values: object) -> None:
+        async with self.database.transaction() as session:
+            await self._ensure(session, table)
+            await session.execute(
+                f"UPDATE {self._name('table_state')} SET {assignments} WHERE {_OF_TABLE}",
+                *identity(table),
+                *values,
+            )
+
+
+def _state(row: tuple[Any, ...]) -> TableState:
+    source, schema, name, epoch, instant, batch, success, opened, failures, *word = row
+    paused, reason, guards, held_at, accepted = word
+    return TableState(
+        table=TableId(source, schema, name),
+        epoch=epoch,
+        last_instant=instant,
+        last_batch=batch,
+        last_success=success,
+        open_versions=opened,
+        failures=failures,
+        paused=paused,
+        held=reason,
+        held_guards=_split(guards),
+        held_at=held_at,
+        accepted=_split(accepted),
+    )
+
+
+def _joined(guards: Iterable[Guard]) -> str | None:
+    return ",".join(sorted(guard.value for guard in guards)) or None
+
+
+def _split(text: str | None) -> frozenset[Guard]:
+    return frozenset(Guard(word) for word in text.split(",")) if text else frozenset()

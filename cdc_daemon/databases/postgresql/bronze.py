@@ -1,0 +1,116 @@
+"""What PostgreSQL has of a table's history: is it there, is it ours, does it keep law 3."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cdc_daemon.databases.postgresql.dialect import PostgresDialect
+from cdc_daemon.errors import IncompatibleChange, NotBronze
+from cdc_daemon.model.table import QualifiedName, TableSpec
+from cdc_daemon.ports.sql import SqlSession
+from cdc_daemon.schema.diff import evolve
+from cdc_daemon.schema.naming import STAGE_COLUMNS, VERSION_COLUMNS
+from cdc_daemon.schema.table import SourceTable
+
+_COLUMNS = """
+SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod)
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
+"""
+
+_UNIQUE = """
+SELECT array_agg(a.attname::text)
+FROM pg_catalog.pg_index i
+JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position)
+JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+WHERE n.nspname = $1 AND c.relname = $2
+  AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indexprs IS NULL
+  AND k.position <= i.indnkeyatts
+  AND pg_catalog.pg_get_expr(i.indpred, i.indrelid) = '(_valid_to IS NULL)'
+GROUP BY i.indexrelid
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What the target's tables need before a batch can be promoted."""
+
+    is_empty: bool
+    ddl: tuple[str, ...]
+    indexes: tuple[str, ...]
+
+
+async def needs(
+    session: SqlSession, dialect: PostgresDialect, spec: TableSpec, table: SourceTable
+) -> Needs:
+    """Read the catalog and decide. Writes nothing.
+
+    Raises:
+        NotBronze: the table is there and is no history of this key.
+        IncompatibleChange: a column is gone or has another type.
+    """
+    bronze = await _columns(session, spec.bronze)
+    stage = await _columns(session, spec.stage)
+    view = await _columns(session, spec.current_view)
+    names = [column.target_name for column in table.columns]
+    ddl: list[str] = []
+    if not bronze:
+        ddl.append(dialect.create_bronze(spec, table))
+    else:
+        ddl += _added(spec, dialect, table, bronze, spec.bronze, VERSION_COLUMNS)
+    if not stage:
+        ddl.append(dialect.create_stage(spec, table))
+    else:
+        ddl += _added(spec, dialect, table, stage, spec.stage, STAGE_COLUMNS)
+    ordered = [n for n in bronze if n in names] + [n for n in names if n not in bronze]
+    if list(view) != ordered:
+        ddl.append(dialect.create_view(spec, ordered))
+    is_empty = not bronze or not await _any_version(session, dialect, spec)
+    indexed = bool(bronze) and await _keeps_law_3(session, spec, table)
+    if bronze and not indexed and not is_empty:
+        raise NotBronze(
+            f"{spec.id}: {spec.bronze} has no valid unique index on "
+            f"({', '.join(c.target_name for c in table.key_columns)}) WHERE _valid_to IS NULL",
+            remedy="Create the index; if the key was changed, set `target_table:` to begin anew.",
+        )
+    return Needs(is_empty, tuple(ddl), () if indexed else dialect.create_indexes(spec, table))
+
+
+def _added(
+    spec: TableSpec,
+    dialect: PostgresDialect,
+    table: SourceTable,
+    found: dict[str, str],
+    name: QualifiedName,
+    own: tuple[str, ...],
+) -> list[str]:
+    absent = [column for column in own if column not in found]
+    if absent:
+        raise NotBronze(f"{spec.id}: {name} has no column {', '.join(absent)}: it is not ours")
+    existing = {column: kind for column, kind in found.items() if column not in own}
+    wanted = {c.target_name: dialect.column_type(c.type) for c in table.columns}
+    added = evolve(spec.id, table, existing, wanted).added
+    in_key = [c.target_name for c in added if c.name in table.key]
+    if in_key:
+        raise IncompatibleChange(f"{spec.id}: the key has a new column {', '.join(in_key)}")
+    return [dialect.add_column(name, column) for column in added]
+
+
+async def _columns(session: SqlSession, name: QualifiedName) -> dict[str, str]:
+    return dict(await session.fetch(_COLUMNS, name.schema, name.name))
+
+
+async def _any_version(session: SqlSession, dialect: PostgresDialect, spec: TableSpec) -> bool:
+    bronze = dialect.qualified(spec.bronze)
+    return bool((await session.fetch(f"SELECT EXISTS (SELECT 1 FROM {bronze})"))[0][0])
+
+
+async def _keeps_law_3(session: SqlSession, spec: TableSpec, table: SourceTable) -> bool:
+    wanted = {column.target_name for column in table.key_columns}
+    rows = await session.fetch(_UNIQUE, spec.bronze.schema, spec.bronze.name)
+    return any(set(row[0]) == wanted for row in rows)

@@ -1,0 +1,172 @@
+"""What PostgreSQL's catalog says of a table: columns, exact types, key, relation kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cdc_daemon.databases.postgresql.types import CatalogType, logical_type
+from cdc_daemon.errors import NoKey, TableNotFound, UnsupportedType
+from cdc_daemon.model.table import TableId, TableSpec
+from cdc_daemon.ports.sql import SqlSession
+from cdc_daemon.schema.naming import target_name
+from cdc_daemon.schema.table import Column, SourceTable
+from cdc_daemon.schema.types import may_be_key
+
+MAX_IDENTIFIER_BYTES = 63
+
+RELATION = """
+SELECT c.oid, c.relkind::text FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+"""
+
+# a domain is replaced by what it is based on, however deep; its modifier is the first one set
+COLUMNS = """
+WITH RECURSIVE based AS (
+    SELECT a.attnum, a.attname::text AS column_name, a.atttypid AS type, a.atttypmod AS modifier
+    FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
+  UNION ALL
+    SELECT b.attnum, b.column_name, t.typbasetype,
+           CASE WHEN b.modifier >= 0 THEN b.modifier ELSE t.typtypmod END
+    FROM based b JOIN pg_catalog.pg_type t ON t.oid = b.type WHERE t.typtype = 'd'
+)
+SELECT b.column_name, n.nspname::text, t.typname::text, t.typtype::text, b.modifier,
+       pg_catalog.format_type(t.oid, b.modifier),
+       en.nspname::text, e.typname::text, e.typtype::text,
+       pg_catalog.format_type(e.oid, b.modifier)
+FROM based b
+JOIN pg_catalog.pg_type t ON t.oid = b.type
+JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+LEFT JOIN pg_catalog.pg_namespace en ON en.oid = e.typnamespace
+WHERE t.typtype <> 'd'
+ORDER BY b.attnum
+"""
+
+# primary key first; else a unique index that holds for every row: valid, no predicate, no
+# expression, no nullable column; the one with the fewest columns
+KEYS = """
+SELECT array_agg(a.attname::text ORDER BY k.position)
+FROM pg_catalog.pg_index i
+CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position)
+JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indimmediate
+  AND i.indpred IS NULL AND i.indexprs IS NULL AND k.position <= i.indnkeyatts
+GROUP BY i.indexrelid, i.indisprimary
+HAVING bool_and(a.attnotnull)
+ORDER BY i.indisprimary DESC, count(*), i.indexrelid
+LIMIT 1
+"""
+
+LOCKABLE = frozenset("rpv")
+"""Relation kinds that LOCK TABLE takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table or view, found."""
+
+    oid: int
+    kind: str
+
+
+async def find_relation(session: SqlSession, table: TableId) -> Relation:
+    """The relation.
+
+    Raises:
+        TableNotFound: there is none of that name.
+    """
+    rows = await session.fetch(RELATION, table.schema, table.name)
+    if not rows:
+        raise TableNotFound(f"{table}: the source has no table of that name")
+    return Relation(*rows[0])
+
+
+async def describe(session: SqlSession, spec: TableSpec, relation: Relation) -> SourceTable:
+    """Columns and key, as of the session's snapshot.
+
+    Raises:
+        NoKey, UnsupportedType: naming the columns in question.
+    """
+    columns = _columns(spec, await session.fetch(COLUMNS, relation.oid))
+    return SourceTable(
+        columns=columns,
+        key=_key(spec, columns, await session.fetch(KEYS, relation.oid)),
+        snapshot=True,
+    )
+
+
+def _columns(spec: TableSpec, rows: Sequence[tuple[Any, ...]]) -> tuple[Column, ...]:
+    known = {row[0] for row in rows}
+    absent = [name for name in (*spec.key, *spec.exclude_columns) if name not in known]
+    if absent:
+        raise TableNotFound(
+            f"{spec.id}: no column {', '.join(absent)}",
+            remedy="Correct `key:` or `exclude_columns:` of the table; case counts.",
+        )
+    columns: list[Column] = []
+    refused: list[str] = []
+    for row in rows:
+        name, catalog = row[0], _catalog_type(row)
+        if name in spec.exclude_columns:
+            continue
+        logical = logical_type(catalog)
+        if logical is None:
+            refused.append(f"{name} ({catalog.spelled})")
+            continue
+        columns.append(
+            Column(
+                name=name,
+                field=f"c{len(columns)}",
+                type=logical,
+                target_name=target_name(name, MAX_IDENTIFIER_BYTES),
+                native=catalog.spelled,
+            )
+        )
+    if refused:
+        raise UnsupportedType(f"{spec.id}: cannot carry column {', '.join(refused)} exactly")
+    if not columns:
+        raise UnsupportedType(f"{spec.id}: the table has no columns")
+    return tuple(columns)
+
+
+def _catalog_type(row: tuple[Any, ...]) -> CatalogType:
+    _, schema, name, kind, modifier, spelled, *element = row
+    return CatalogType(
+        schema=schema,
+        name=name,
+        kind=kind,
+        modifier=modifier,
+        spelled=spelled,
+        element=None
+        if element[0] is None
+        else CatalogType(
+            schema=element[0],
+            name=element[1],
+            kind=element[2],
+            modifier=modifier,
+            spelled=element[3],
+        ),
+    )
+
+
+def _key(
+    spec: TableSpec, columns: Sequence[Column], found: Sequence[tuple[Any, ...]]
+) -> tuple[str, ...]:
+    key = spec.key or (tuple(found[0][0]) if found else ())
+    if not key:
+        raise NoKey(f"{spec.id}: no primary key and no unique index over NOT NULL columns")
+    by_name = {column.name: column for column in columns}
+    excluded = [name for name in key if name not in by_name]
+    if excluded:
+        raise NoKey(f"{spec.id}: key column {', '.join(excluded)} is excluded")
+    unfit = [f"{name} ({by_name[name].native})" for name in key if not may_be_key(by_name[name].type)]
+    if unfit:
+        raise UnsupportedType(
+            f"{spec.id}: {', '.join(unfit)} cannot be part of a key: equal values print differently",
+            remedy="Configure other key columns (`key:` of the table).",
+        )
+    return key

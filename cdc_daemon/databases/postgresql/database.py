@@ -1,0 +1,196 @@
+"""Sessions with one PostgreSQL database, bounded as configured.
+
+Half of ``pool.max`` are pooled asyncpg sessions, half are Arrow readers, so that a batch that
+holds one of each can never wait for itself, and the sum is never exceeded. The lock connections
+of running batches come on top: they must not be shared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import asyncpg
+from adbc_driver_postgresql import dbapi
+
+from cdc_daemon.databases.postgresql.errors import translated
+from cdc_daemon.databases.postgresql.session import PostgresSession
+from cdc_daemon.errors import DatabaseUnavailable
+from cdc_daemon.model.config import ConnectionSpec
+
+SETTINGS = {
+    # what is carried as text must read back as the same value on the other side
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "xmloption": "content",
+    "client_encoding": "UTF8",
+    "standard_conforming_strings": "on",
+}
+
+
+class PostgresDatabase:
+    """Where sessions come from; implements ``ports.sql.SqlDatabase``."""
+
+    def __init__(self, spec: ConnectionSpec, password: Callable[[], str | None]) -> None:
+        self.spec = spec
+        self._password = password
+        self._pool: asyncpg.Pool | None = None
+        self._opening = asyncio.Lock()
+        self._readers = asyncio.Semaphore(spec.pool.max // 2)
+
+    async def aclose(self) -> None:
+        """Close every session; those in use are closed under their users."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            try:
+                async with asyncio.timeout(self.spec.connect_timeout_seconds):
+                    await pool.close()
+            except TimeoutError:
+                pool.terminate()
+
+    async def connect(self) -> asyncpg.Connection:
+        """A connection outside the pool, for a lock. The caller closes it."""
+        with translated(f"connection {self.spec.name}: connecting"):
+            return await asyncpg.connect(**self._arguments())
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[PostgresSession]:
+        """A pooled session outside any transaction."""
+        async with self._acquired() as connection:
+            yield PostgresSession(connection, self.spec.name)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PostgresSession]:
+        """Committed at the end, rolled back on any exception."""
+        async with self._acquired() as connection:
+            with translated(f"connection {self.spec.name}: transaction"):
+                async with connection.transaction():
+                    yield PostgresSession(connection, self.spec.name)
+
+    @asynccontextmanager
+    async def reader(self) -> AsyncIterator[dbapi.Connection]:
+        """A connection of the Arrow driver, in autocommit; its calls block: use a thread."""
+        try:
+            async with asyncio.timeout(self.spec.pool.acquire_timeout_seconds):
+                await self._readers.acquire()
+        except TimeoutError as error:
+            raise self._exhausted() from error
+        try:
+            with translated(f"connection {self.spec.name}: connecting"):
+                connection = await asyncio.to_thread(dbapi.connect, self._uri(), autocommit=True)
+            try:
+                yield connection
+            finally:
+                await asyncio.shield(asyncio.to_thread(connection.close))
+        finally:
+            self._readers.release()
+
+    @asynccontextmanager
+    async def _acquired(self) -> AsyncIterator[asyncpg.Connection]:
+        pool = await self._opened()
+        try:
+            with translated(f"connection {self.spec.name}: connecting"):
+                async with asyncio.timeout(self.spec.pool.acquire_timeout_seconds):
+                    connection = await pool.acquire()
+        except DatabaseUnavailable as error:
+            if isinstance(error.__cause__, TimeoutError):
+                raise self._exhausted() from error
+            raise
+        try:
+            yield connection
+        finally:
+            await asyncio.shield(self._released(pool, connection))
+
+    async def _released(self, pool: asyncpg.Pool, connection: Any) -> None:  # noqa: ANN401 - a proxy
+        born = getattr(connection, "born", time.monotonic())
+        if time.monotonic() - born > self.spec.pool.max_age_seconds:
+            await connection.close()  # the pool replaces it when it is needed
+        with translated(f"connection {self.spec.name}: releasing"):
+            await pool.release(connection, timeout=self.spec.connect_timeout_seconds)
+
+    async def _opened(self) -> asyncpg.Pool:
+        async with self._opening:
+            if self._pool is None:
+                limits = self.spec.pool
+                with translated(f"connection {self.spec.name}: connecting"):
+                    self._pool = await asyncpg.create_pool(
+                        min_size=min(limits.min, limits.max - limits.max // 2),
+                        max_size=limits.max - limits.max // 2,
+                        max_inactive_connection_lifetime=limits.idle_seconds,
+                        connection_class=_Aged,
+                        **self._arguments(),
+                    )
+            return self._pool
+
+    def _exhausted(self) -> DatabaseUnavailable:
+        return DatabaseUnavailable(
+            f"connection {self.spec.name}: no free session within "
+            f"{self.spec.pool.acquire_timeout_seconds:g} s",
+            remedy="Raise `pool.max` of the connection, or lower the workers of the lanes.",
+        )
+
+    def _arguments(self) -> dict[str, Any]:
+        spec = self.spec
+        return {
+            "host": spec.host,
+            "port": spec.port,
+            "database": spec.database,
+            "user": spec.user,
+            "password": self._password(),
+            "ssl": _ssl(spec),
+            "timeout": spec.connect_timeout_seconds,
+            "statement_cache_size": 0,  # poolers in between, and DDL by others, stay harmless
+            "server_settings": {
+                **SETTINGS,
+                "application_name": "cdc-daemon",
+                "lock_timeout": str(int(spec.lock_timeout_seconds * 1000)),
+            },
+        }
+
+    def _uri(self) -> str:
+        spec = self.spec
+        settings = SETTINGS | {"lock_timeout": str(int(spec.lock_timeout_seconds * 1000))}
+        options = " ".join(
+            f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in settings.items()
+        )
+        query = {
+            "connect_timeout": str(max(2, int(spec.connect_timeout_seconds))),
+            "application_name": "cdc-daemon",
+            "sslmode": spec.tls.mode,
+            "options": options,
+        }
+        if spec.tls.ca_file:
+            query["sslrootcert"] = spec.tls.ca_file
+        password = self._password()
+        user = quote(spec.user, safe="") + (f":{quote(password, safe='')}" if password else "")
+        host = f"[{spec.host}]" if ":" in spec.host else quote(spec.host, safe="")
+        return (
+            f"postgresql://{user}@{host}:{spec.port}/{quote(spec.database, safe='')}"
+            f"?{urlencode(query, quote_via=quote)}"
+        )
+
+
+class _Aged(asyncpg.Connection):  # type: ignore[misc] # asyncpg is not typed
+    """A connection that knows when it began."""
+
+    __slots__ = ("born",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on
+        super().__init__(*args, **kwargs)
+        self.born = time.monotonic()
+
+
+def _ssl(spec: ConnectionSpec) -> str | ssl.SSLContext:
+    if spec.tls.ca_file is None or spec.tls.mode in {"disable", "allow", "prefer", "require"}:
+        return spec.tls.mode
+    context = ssl.create_default_context(cafile=spec.tls.ca_file)
+    context.check_hostname = spec.tls.mode == "verify-full"
+    return context

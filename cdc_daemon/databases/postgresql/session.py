@@ -1,0 +1,85 @@
+"""One asyncpg connection as a session of ours: statements, queries, binary COPY."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import asyncpg
+import polars as pl
+from pgpq import ArrowToPostgresBinaryEncoder
+
+from cdc_daemon.databases.postgresql.encode import encode
+from cdc_daemon.databases.postgresql.errors import translated
+from cdc_daemon.model.table import QualifiedName
+from cdc_daemon.schema.table import Column
+
+PIECE_ROWS = 50_000
+"""Rows encoded at a time: about 10 MB of a usual table."""
+
+
+class PostgresSession:
+    """Implements ``ports.sql.SqlSession``."""
+
+    def __init__(self, connection: asyncpg.Connection, name: str) -> None:
+        self._connection = connection
+        self._name = name
+
+    async def execute(self, statement: str, *values: object) -> int:
+        """Run one statement; the number of rows it touched."""
+        with translated(f"connection {self._name}: {_verb(statement)}"):
+            status: str = await self._connection.execute(statement, *values)
+        last = status.rsplit(" ", 1)[-1]
+        return int(last) if last.isdigit() else 0
+
+    async def fetch(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run one query; its rows."""
+        with translated(f"connection {self._name}: {_verb(statement)}"):
+            rows = await self._connection.fetch(statement, *values)
+        return [tuple(row) for row in rows]
+
+    async def rolled_back(self) -> None:
+        """End whatever transaction is open; a connection that is gone has none."""
+        if not self._connection.is_closed():
+            await self.execute("ROLLBACK")
+
+    async def bulk_load(
+        self,
+        table: QualifiedName,
+        columns: Sequence[Column],
+        extra: Sequence[str],
+        frames: AsyncIterator[pl.DataFrame],
+    ) -> int:
+        """COPY frames into ``table``, in binary, as fast as the server takes them."""
+        with translated(f"connection {self._name}: bulk load"):
+            status: str = await self._connection.copy_to_table(
+                table.name,
+                schema_name=table.schema or None,
+                columns=[*(column.target_name for column in columns), *extra],
+                source=_binary(columns, extra, frames),
+                format="binary",
+            )
+        return int(status.rsplit(" ", 1)[-1])
+
+
+async def _binary(
+    columns: Sequence[Column], extra: Sequence[str], frames: AsyncIterator[pl.DataFrame]
+) -> AsyncIterator[bytes]:
+    encoder: ArrowToPostgresBinaryEncoder | None = None
+    async for frame in frames:
+        for piece in frame.iter_slices(PIECE_ROWS):
+            batch = await asyncio.to_thread(encode, piece, columns, extra)
+            if encoder is None:
+                encoder = ArrowToPostgresBinaryEncoder(batch.schema)
+                yield encoder.write_header()
+            yield await asyncio.to_thread(encoder.write_batch, batch)
+    if encoder is None:
+        yield b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\xff\xff"
+    else:
+        yield encoder.finish()
+
+
+def _verb(statement: str) -> str:
+    """The first words of a statement, for messages: never its names or values."""
+    return " ".join(statement.split(None, 2)[:2])

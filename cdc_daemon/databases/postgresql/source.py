@@ -1,0 +1,150 @@
+"""Tables of a PostgreSQL database, one snapshot at a time.
+
+Catalog, count and rows share one exported snapshot. The table is locked in ACCESS SHARE mode
+*before* the snapshot is taken: an ALTER TABLE that rewrites it would otherwise show an older
+snapshot an empty table. It is the lock every SELECT takes, and it stands in nobody's way but
+an ALTER's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import polars as pl
+import pyarrow as pa
+from adbc_driver_postgresql import StatementOptions, dbapi
+
+from cdc_daemon.databases.postgresql.catalog import LOCKABLE, describe, find_relation
+from cdc_daemon.databases.postgresql.database import PostgresDatabase
+from cdc_daemon.databases.postgresql.decode import decode
+from cdc_daemon.databases.postgresql.dialect import PostgresDialect
+from cdc_daemon.databases.postgresql.errors import translated
+from cdc_daemon.databases.postgresql.session import PostgresSession
+from cdc_daemon.databases.postgresql.types import read_expression
+from cdc_daemon.model.table import QualifiedName, TableSpec
+from cdc_daemon.schema.table import Column, SourceTable
+
+T = TypeVar("T")
+
+BATCH_BYTES = 16 * 1024 * 1024
+"""Size of an Arrow batch the driver hands over; one is in hand and one on the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresSource:
+    """Implements ``ports.source.Source``."""
+
+    database: PostgresDatabase
+    dialect: PostgresDialect
+
+    @asynccontextmanager
+    async def read(self, spec: TableSpec) -> AsyncIterator[PostgresReading]:
+        """Open a snapshot of the table."""
+        async with self.database.session() as session:
+            # found first, because the first query of the transaction takes its snapshot
+            relation = await find_relation(session, spec.id)
+            await session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            try:
+                if relation.kind in LOCKABLE:
+                    await session.execute(f"LOCK TABLE {self.name(spec)} IN ACCESS SHARE MODE")
+                relation = await find_relation(session, spec.id)
+                yield PostgresReading(
+                    self,
+                    session,
+                    spec,
+                    await describe(session, spec, relation),
+                    (await session.fetch("SELECT pg_catalog.pg_export_snapshot()"))[0][0],
+                )
+            finally:
+                await asyncio.shield(session.rolled_back())
+
+    def name(self, spec: TableSpec) -> str:
+        """The table, quoted."""
+        return self.dialect.qualified(QualifiedName(spec.id.schema, spec.id.name))
+
+    async def ping(self) -> None:
+        """Connect and ask for nothing."""
+        async with self.database.session() as session:
+            await session.fetch("SELECT 1")
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresReading:
+    """Implements ``ports.source.Reading``."""
+
+    source: PostgresSource
+    session: PostgresSession
+    spec: TableSpec
+    table: SourceTable
+    snapshot: str
+
+    async def count(self) -> int | None:
+        """Rows in the snapshot."""
+        rows = await self.session.fetch(f"SELECT count(*) FROM {self.source.name(self.spec)}")
+        return int(rows[0][0])
+
+    async def batches(self, columns: Sequence[Column]) -> AsyncIterator[pl.DataFrame]:
+        """The rows of the snapshot, decoded."""
+        quote = self.source.dialect.quote
+        selected = ", ".join(read_expression(quote(c.name), c) for c in columns)
+        begin = (
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            f"SET TRANSACTION SNAPSHOT '{self.snapshot}'",
+        )
+        select = f"SELECT {selected} FROM {self.source.name(self.spec)}"
+        async for batch in arrow_batches(self.source.database, select, begin):
+            yield await asyncio.to_thread(decode, batch, columns)
+
+    async def table_now(self) -> SourceTable:
+        """The columns and the key as they are now; this ends the snapshot."""
+        await self.session.rolled_back()
+        return await describe(
+            self.session, self.spec, await find_relation(self.session, self.spec.id)
+        )
+
+
+async def arrow_batches(
+    database: PostgresDatabase, select: str, before: Sequence[str] = ()
+) -> AsyncIterator[pa.RecordBatch]:
+    """The rows of ``select`` as Arrow, in bounded batches; cancelled with the caller."""
+    doing = f"connection {database.spec.name}: reading"
+    async with database.reader() as connection:
+        cursor = connection.cursor(
+            adbc_stmt_kwargs={StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)}
+        )
+        try:
+            with translated(doing):
+                for statement in before:
+                    await _in_thread(cursor, cursor.execute, statement)
+                await _in_thread(cursor, cursor.execute, select)
+                reader = await _in_thread(cursor, cursor.fetch_record_batch)
+            while True:
+                with translated(doing):
+                    batch = await _in_thread(cursor, _next, reader)
+                if batch is None:
+                    return
+                yield batch
+        finally:
+            await asyncio.shield(asyncio.to_thread(cursor.close))
+
+
+def _next(reader: pa.RecordBatchReader) -> pa.RecordBatch | None:
+    try:
+        return reader.read_next_batch()
+    except StopIteration:
+        return None
+
+
+async def _in_thread(cursor: dbapi.Cursor, call: Callable[..., T], *arguments: object) -> T:
+    """Run a blocking driver call; if we are cancelled, cancel the statement and see it end."""
+    running = asyncio.ensure_future(asyncio.to_thread(call, *arguments))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        cursor.adbc_cancel()
+        await asyncio.wait([running], timeout=5)
+        raise

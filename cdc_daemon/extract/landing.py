@@ -1,0 +1,148 @@
+"""Rows of a batch on local disk, as Arrow IPC files, addressed by position.
+
+Each run has a folder of its own, readable by its user alone, with a lock that tells whether the
+process that made it still lives: what a killed process left behind is removed by the next
+(law 7).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from cdc_daemon.errors import LandingFailed
+from cdc_daemon.ports.flow import POSITION
+
+_PREFIX = "cdc-daemon-"
+_LOCK = "owner.lock"
+
+
+@dataclass(slots=True)
+class Landing:
+    """An ordered pile of rows; implements ``ports.flow.LandedRows``."""
+
+    folder: Path
+    rows: int = 0
+    bytes: int = 0
+    _starts: list[int] = field(default_factory=list)
+
+    async def add(self, frame: pl.DataFrame) -> None:
+        """Append rows.
+
+        Raises:
+            LandingFailed: the disk is full or the folder not writable.
+        """
+        path = self._file(len(self._starts))
+        with _failing(self.folder):
+            await asyncio.to_thread(frame.write_ipc, path, compression="lz4")
+            self.bytes += path.stat().st_size
+        self._starts.append(self.rows)
+        self.rows += frame.height
+
+    def clear(self) -> None:
+        """Forget every row: the table is read again."""
+        for n in range(len(self._starts)):
+            self._file(n).unlink(missing_ok=True)
+        self._starts.clear()
+        self.rows = self.bytes = 0
+
+    async def all(self) -> AsyncIterator[pl.DataFrame]:
+        """Every row with its ``_position``, a file at a time."""
+        for n, start in enumerate(self._starts):
+            yield await asyncio.to_thread(self._read, n, start)
+
+    async def take(self, positions: pl.Series) -> AsyncIterator[pl.DataFrame]:
+        """The rows at ``positions``, which are sorted."""
+        ends = [*self._starts[1:], self.rows]  # one too many where there is no file
+        for n, (start, end) in enumerate(zip(self._starts, ends, strict=False)):
+            low, high = (int(positions.search_sorted(edge)) for edge in (start, end))
+            if low < high:
+                wanted = positions.slice(low, high - low) - start
+                yield await asyncio.to_thread(self._read, n, start, wanted)
+
+    def _read(self, n: int, start: int, wanted: pl.Series | None = None) -> pl.DataFrame:
+        with _failing(self.folder):
+            frame = pl.read_ipc(self._file(n))
+        frame = frame.with_row_index(POSITION, offset=start)
+        return frame if wanted is None else frame[wanted]
+
+    def _file(self, n: int) -> Path:
+        return self.folder / f"{n:06}.arrow"
+
+
+class LandingArea:
+    """The folder of one process, and the landings in it."""
+
+    def __init__(self, parent: str | None) -> None:
+        self._parent = Path(parent) if parent else Path(tempfile.gettempdir())
+        self._folder: Path | None = None
+        self._lock = -1
+        self._made = 0
+
+    def open(self) -> None:
+        """Make the folder, after removing those of processes that are gone.
+
+        Raises:
+            LandingFailed: the parent is not there or not writable.
+        """
+        with _failing(self._parent):
+            sweep(self._parent)
+            self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._parent))
+            self._lock = os.open(self._folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+    def close(self) -> None:
+        """Remove the folder with all that is in it."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            os.close(self._lock)
+            self._folder = None
+
+    @contextmanager
+    def landing(self) -> Iterator[Landing]:
+        """A landing; its files are gone when the block ends."""
+        if self._folder is None:
+            self.open()
+        assert self._folder is not None  # noqa: S101 - just opened
+        self._made += 1
+        folder = self._folder / f"{self._made:08}"
+        with _failing(folder):
+            folder.mkdir(mode=0o700)
+        try:
+            yield Landing(folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(parent: Path) -> int:
+    """Remove landings of processes that are gone; the number of folders removed."""
+    removed = 0
+    for folder in parent.glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # somebody else's, or just being removed
+            descriptor = os.open(folder / _LOCK, os.O_RDWR)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
+                removed += 1
+            finally:
+                os.close(descriptor)
+    return removed
+
+
+@contextmanager
+def _failing(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pl.exceptions.ComputeError) as error:
+        number = getattr(error, "errno", None)
+        reason = os.strerror(number) if number else type(error).__name__
+        raise LandingFailed(f"landing files in {place.parent}: {reason}") from error

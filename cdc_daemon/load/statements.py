@@ -1,0 +1,113 @@
+"""The statements of promote that every engine writes alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cdc_daemon.model.table import QualifiedName, TableSpec
+from cdc_daemon.ports.dialect import TargetDialect
+from cdc_daemon.schema.table import SourceTable
+
+LOAD = "_cdc_load"
+LOAD_TABLE = QualifiedName("", LOAD)
+"""Of the session alone, and so without a schema."""
+OPENS = "('I', 'U', 'R')"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statements:
+    """Promote's statements for one table."""
+
+    dialect: TargetDialect
+    spec: TableSpec
+    table: SourceTable
+    control_schema: str
+
+    def _control(self, name: str) -> str:
+        return self.dialect.qualified(QualifiedName(self.control_schema, name))
+
+    def _columns(self) -> str:
+        return ", ".join(self.dialect.quote(c.target_name) for c in self.table.columns)
+
+    def _loaded(self) -> str:
+        return ", ".join(self.dialect.loaded_value(c) for c in self.table.columns)
+
+    def fence(self) -> str:
+        """Parameters: source, schema, name, the epoch expected. No row: the race is lost."""
+        return (
+            f"UPDATE {self._control('table_state')} SET epoch = epoch + 1 "
+            "WHERE source = $1 AND schema_name = $2 AND table_name = $3 AND epoch = $4"
+        )
+
+    def stage_deleted(self) -> str:
+        """The last known values of what is about to close. Parameters: batch, instant."""
+        q = self.dialect.quote
+        columns = ", ".join(f"b.{q(c.target_name)}" for c in self.table.columns)
+        return (
+            f"INSERT INTO {self.dialect.qualified(self.spec.stage)} "
+            f"({self._columns()}, {q('_operation')}, {q('_batch_id')}, {q('_changed_at')}) "
+            f"SELECT {columns}, 'D', $1, $2 "
+            f"FROM {self.dialect.qualified(self.spec.bronze)} b JOIN {q(LOAD)} l "
+            f"ON {self.dialect.same_key(self.table)} "
+            f"WHERE b.{q('_valid_to')} IS NULL AND b.{q('_row_hash')} = l.{q('_closes')} "
+            f"AND l.{q('_operation')} = 'D'"
+        )
+
+    def close_versions(self) -> str:
+        """Parameters: instant, batch."""
+        return self.dialect.close_versions(LOAD, self.spec, self.table)
+
+    def open_versions(self) -> str:
+        """Parameters: instant, hash version, batch."""
+        q = self.dialect.quote
+        version = ("_valid_from", "_is_current", "_operation", "_row_hash", "_hash_version")
+        names = ", ".join(q(name) for name in (*version, "_batch_id"))
+        return (
+            f"INSERT INTO {self.dialect.qualified(self.spec.bronze)} ({self._columns()}, {names}) "
+            f"SELECT {self._loaded()}, $1, {self.dialect.true}, l.{q('_operation')}, "
+            f"l.{q('_row_hash')}, $2, $3 "
+            f"FROM {q(LOAD)} l WHERE l.{q('_operation')} IN {OPENS}"
+        )
+
+    def stage_opened(self) -> str:
+        """Parameters: batch, instant."""
+        q = self.dialect.quote
+        return (
+            f"INSERT INTO {self.dialect.qualified(self.spec.stage)} "
+            f"({self._columns()}, {q('_operation')}, {q('_batch_id')}, {q('_changed_at')}) "
+            f"SELECT {self._loaded()}, l.{q('_operation')}, $1, $2 "
+            f"FROM {q(LOAD)} l WHERE l.{q('_operation')} IN {OPENS}"
+        )
+
+    def advance(self) -> str:
+        """Parameters: source, schema, name, instant, batch, versions opened less closed."""
+        return (
+            f"UPDATE {self._control('table_state')} SET last_instant = $4, last_batch_id = $5, "
+            f"open_versions = open_versions + $6, last_success_at = {self.dialect.now}, "
+            "accepted_guards = NULL, failures = 0 "
+            "WHERE source = $1 AND schema_name = $2 AND table_name = $3"
+        )
+
+    def forget_window(self) -> str:
+        """Parameters: source, schema, name, window."""
+        return (
+            f"DELETE FROM {self._control('window_state')} "
+            "WHERE source = $1 AND schema_name = $2 AND table_name = $3 AND window_name = $4"
+        )
+
+    def checkpoint(self) -> str:
+        """Parameters: source, schema, name, window, batch, instant read, rows."""
+        return (
+            f"INSERT INTO {self._control('window_state')} "
+            "(source, schema_name, table_name, window_name, batch_id, read_at, row_count) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7)"
+        )
+
+    def batch(self) -> str:
+        """Parameters: batch, instant, and the six counts."""
+        return (
+            f"UPDATE {self._control('batch')} SET status = 'promoted', instant = $2, "
+            "extracted = $3, inserted = $4, updated = $5, reopened = $6, deleted = $7, "
+            f"unchanged = $8, finished_at = {self.dialect.now} "
+            "WHERE batch_id = $1 AND status = 'running'"
+        )

@@ -1,0 +1,41 @@
+"""What the control tables say of a table between two batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cdc_daemon.model.guard import Guard
+from cdc_daemon.model.table import TableId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableState:
+    """One row of ``table_state``: the fence, the clock of the history, the operator's word."""
+
+    table: TableId
+    epoch: int = 0
+    """Raised by every promote and every change of the target's schema (law 2)."""
+    last_instant: datetime | None = None
+    last_batch: int | None = None
+    last_success: datetime | None = None
+    open_versions: int = 0
+    paused: bool = False
+    held: str | None = None
+    """The reason, for a table that runs no more until it is released."""
+    held_guards: frozenset[Guard] = frozenset()
+    """The guards that tripped, where it was guards."""
+    held_at: datetime | None = None
+    accepted: frozenset[Guard] = frozenset()
+    """Guards that the next batch may pass, once."""
+    failures: int = 0
+    """Attempts that failed since the last success."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """What has been promoted of one window; moves only inside promote (law 1)."""
+
+    batch: int
+    read_at: datetime
+    rows: int

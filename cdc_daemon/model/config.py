@@ -1,0 +1,114 @@
+"""The configuration in force: one immutable snapshot, fully resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from cdc_daemon.model.secret import SecretRef
+from cdc_daemon.model.table import TableSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolLimits:
+    """Bounds of all sessions to one database, lock connections apart."""
+
+    min: int = 1
+    max: int = 8
+    idle_seconds: float = 300.0
+    max_age_seconds: float = 3600.0
+    acquire_timeout_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSpec:
+    """libpq's words: disable, allow, prefer, require, verify-ca, verify-full."""
+
+    mode: str = "prefer"
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionSpec:
+    """One database, without its password."""
+
+    name: str
+    engine: str
+    host: str
+    port: int
+    database: str
+    user: str
+    password: SecretRef | None = None
+    pool: PoolLimits = field(default_factory=PoolLimits)
+    tls: TlsSpec = field(default_factory=TlsSpec)
+    connect_timeout_seconds: float = 10.0
+    lock_timeout_seconds: float = 10.0
+    """How long a statement may wait for a lock of somebody else's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSpec:
+    """Where history and control tables are kept."""
+
+    connection: str
+    bronze_schema: str = "bronze"
+    stage_schema: str = "stage"
+    control_schema: str = "cdc"
+    stage_retention_days: int = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneSpec:
+    """A bounded queue with its workers."""
+
+    workers: int
+    queue_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeSpec:
+    """Limits of the process."""
+
+    memory_budget_mb: int = 1024
+    grace_seconds: float = 30.0
+    landing_dir: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSpec:
+    """Where /metrics and its neighbours listen; port 0 is a free one."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - a pod is scraped from outside
+    port: int = 9091
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggingSpec:
+    """``format``: auto (console on a terminal, else JSON), console, json."""
+
+    level: str = "INFO"
+    format: str = "auto"
+    file: str | None = None
+    rotation_mb: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigSnapshot:
+    """Everything a run may ask of configuration."""
+
+    version: int
+    digest: str
+    """SHA-256 of the resolved configuration, secrets apart, as hex."""
+    connections: Mapping[str, ConnectionSpec]
+    target: TargetSpec
+    tables: tuple[TableSpec, ...]
+    lanes: Mapping[str, LaneSpec] = field(
+        default_factory=lambda: MappingProxyType(
+            {"small": LaneSpec(workers=4, queue_size=64), "large": LaneSpec(workers=1, queue_size=16)}
+        )
+    )
+    runtime: RuntimeSpec = field(default_factory=RuntimeSpec)
+    http: HttpSpec = field(default_factory=HttpSpec)
+    logging: LoggingSpec = field(default_factory=LoggingSpec)
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""The flow of one table, and what a run of it comes to."""

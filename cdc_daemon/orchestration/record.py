@@ -1,0 +1,157 @@
+"""What a run leaves behind: seconds of its steps, its outcome, its rows in the control tables."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
+
+from cdc_daemon.errors import CdcError, Retry
+from cdc_daemon.model.event import Event
+from cdc_daemon.model.guard import Guard
+from cdc_daemon.model.run import Batch, Promoted, RunOutcome, Status
+from cdc_daemon.model.table import TableId
+from cdc_daemon.ports.control import EventLog, States
+from cdc_daemon.ports.telemetry import Progress, Telemetry
+
+TOTAL = "TABLE_TOTAL"
+RECORD_SECONDS = 10.0
+"""How long the end of a run may take to be put on record, where the target hangs."""
+
+
+@dataclass(slots=True)
+class RunRecord:
+    """One run as it goes; implements ``ports.telemetry.RunObserver``."""
+
+    table: TableId
+    progress: Progress
+    batch: Batch | None = None
+    accepted: tuple[Guard, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a step, whatever becomes of it."""
+        self.progress.step(self.table, name)
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = time.monotonic() - start
+
+    def numbered(self, batch: Batch) -> None:
+        """The batch has its number."""
+        self.batch = batch
+
+    def rows(self, n: int, total: int | None) -> None:
+        """Rows extracted so far."""
+        self.progress.rows(self.table, n, total)
+
+    def passed(self, guards: tuple[Guard, ...]) -> None:
+        """Guards a person accepted."""
+        self.accepted = guards
+
+    def succeeded(self, promoted: Promoted) -> RunOutcome:
+        """The batch is history."""
+        return self._outcome(Status.SUCCEEDED, counts=promoted.counts, guards=self.accepted)
+
+    def skipped(self, reason: str, remedy: str, held: bool) -> RunOutcome:  # noqa: FBT001
+        """The table may not run now."""
+        return self._outcome(
+            Status.SKIPPED, retry=Retry.SKIP, error=reason, remedy=remedy, held=held
+        )
+
+    def failed(self, error: CdcError, guards: tuple[Guard, ...]) -> RunOutcome:
+        """A deliberate error; some of them hold the table, and some are no failure."""
+        return self._outcome(
+            Status.SKIPPED if error.retry is Retry.SKIP else Status.FAILED,
+            retry=error.retry,
+            error_kind=error.kind,
+            error=str(error),
+            remedy=error.remedy,
+            held=error.holds,
+            guards=guards,
+        )
+
+    def broken(self, error: Exception) -> RunOutcome:
+        """A bug; its text may quote values, so that only its class is told (law 9)."""
+        return self._outcome(
+            Status.FAILED,
+            retry=Retry.MANUAL,
+            error_kind=type(error).__name__,
+            error=f"{self.table}: unexpected {type(error).__name__}",
+            remedy="This is a defect of cdc-daemon; the log line of this batch has the stack.",
+        )
+
+    def cancelled(self) -> RunOutcome:
+        """Stopped before its time; nothing was written."""
+        return self._outcome(Status.CANCELLED, retry=Retry.BACKOFF, error="stopped")
+
+    def _outcome(self, status: Status, **known: object) -> RunOutcome:
+        self.seconds[TOTAL] = time.monotonic() - self.began
+        return RunOutcome(
+            table=self.table,
+            status=status,
+            batch_id=self.batch.number if self.batch else None,
+            read_at=self.batch.read_at if self.batch else None,
+            seconds=MappingProxyType(dict(self.seconds)),
+            **known,  # type: ignore[arg-type] # by keyword, from the methods above
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorder:
+    """Writes ends of runs to the control tables; a failure to do so never fails a run."""
+
+    events: EventLog
+    states: States
+    telemetry: Telemetry
+    run_id: str
+
+    async def ended(self, outcome: RunOutcome, record: RunRecord) -> None:
+        """Events of the steps and of the whole, the batch's status, a hold."""
+        try:
+            async with asyncio.timeout(RECORD_SECONDS):
+                await self._state(outcome)
+                if outcome.batch_id is not None and outcome.status is not Status.SUCCEEDED:
+                    await self.events.finish(
+                        outcome.batch_id, outcome.status.value, outcome.error_kind
+                    )
+                for event in self._events(outcome, record):
+                    await self.events.record(event)
+        except (CdcError, TimeoutError) as error:
+            self.telemetry.unrecorded(error)
+
+    async def _state(self, outcome: RunOutcome) -> None:
+        if outcome.status is not Status.FAILED:
+            return
+        if outcome.held:
+            await self.states.hold(
+                outcome.table, outcome.error or "", frozenset(outcome.guards)
+            )
+        else:
+            await self.states.failed(outcome.table)
+
+    def _events(self, outcome: RunOutcome, record: RunRecord) -> Iterator[Event]:
+        counts = asdict(outcome.counts) if outcome.counts else {}
+        guards = {"guards": ",".join(guard.value for guard in outcome.guards)}
+        for step, seconds in outcome.seconds.items():
+            whole = step == TOTAL
+            last = whole or step == list(outcome.seconds)[-2]
+            yield Event(
+                run_id=self.run_id,
+                table=outcome.table,
+                kind=step,
+                status=outcome.status.value if last else Status.SUCCEEDED.value,
+                batch=outcome.batch_id,
+                started_at=record.batch.read_at if record.batch else None,
+                seconds=seconds,
+                error_kind=outcome.error_kind if last else None,
+                error=outcome.error if whole else None,
+                rows=counts if whole else {},
+                detail=guards if whole and outcome.guards else {},
+            )

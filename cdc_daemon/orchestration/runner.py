@@ -1,0 +1,124 @@
+"""One job under its lock, turned into an outcome and put on record.
+
+Raises nothing but cancellation: a bad table stops itself, not its neighbours (law 8).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from cdc_daemon.errors import CdcError, GuardTripped, LockLost
+from cdc_daemon.model.checkpoint import TableState
+from cdc_daemon.model.guard import Guard
+from cdc_daemon.model.run import Job, RunOutcome, Status
+from cdc_daemon.model.table import TableId
+from cdc_daemon.orchestration.pipeline import Pipeline
+from cdc_daemon.orchestration.record import Recorder, RunRecord
+from cdc_daemon.ports.control import HeldLock, Locks, States
+from cdc_daemon.ports.telemetry import Progress, Telemetry
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRunner:
+    """Runs jobs; one pipeline a source."""
+
+    pipelines: Mapping[str, Pipeline]
+    locks: Locks
+    states: States
+    recorder: Recorder
+    progress: Progress
+    telemetry: Telemetry
+
+    async def run(self, job: Job) -> RunOutcome:
+        """Everything that can happen to a job, as a value."""
+        table = job.table.id
+        record = RunRecord(table, self.progress)
+        with self.telemetry.bound(run_id=self.recorder.run_id, table=str(table)):
+            self.progress.started(table)
+            outcome, error = await self._attempt(job, record)
+            await self.recorder.ended(outcome, record)
+            self.telemetry.outcome(outcome, error)
+            self.progress.finished(table, outcome.status.value, summary(outcome))
+        return outcome
+
+    async def _attempt(
+        self, job: Job, record: RunRecord
+    ) -> tuple[RunOutcome, BaseException | None]:
+        try:
+            refused = refusal(job, await self.states.state(job.table.id))
+            if refused is not None:
+                return record.skipped(*refused), None
+            async with self.locks.hold(job.table.id) as lock:
+                pipeline = self.pipelines[job.table.id.source]
+                promoted = await while_held(lock, job.table.id, pipeline.run(job, record))
+            return record.succeeded(promoted), None
+        except asyncio.CancelledError as error:
+            outcome = record.cancelled()
+            await asyncio.shield(self.recorder.ended(outcome, record))
+            self.telemetry.outcome(outcome, error)
+            raise
+        except CdcError as error:
+            return record.failed(error, _guards(error)), error
+        except Exception as error:  # noqa: BLE001 - the boundary: a bug in one table is its own
+            return record.broken(error), error
+
+
+def refusal(job: Job, state: TableState) -> tuple[str, str, bool] | None:
+    """Why the job does not run now: reason, remedy, and whether the table is held."""
+    accepted = job.accepted
+    if state.held is not None and not (state.held_guards and state.held_guards <= accepted):
+        return (
+            f"held: {state.held}",
+            f"When the cause is dealt with: `cdc-daemon release {job.table.id}`.",
+            True,
+        )
+    if state.paused and not job.force:
+        return "paused", f"`cdc-daemon resume {job.table.id}` lets it run again.", False
+    return None
+
+
+async def while_held(lock: HeldLock, table: TableId, work: Coroutine[Any, Any, T]) -> T:
+    """The work's result; its loss of the lock cancels the work (law 2).
+
+    Raises:
+        LockLost: the lock's connection went before the work was done.
+    """
+    running, lost = asyncio.ensure_future(work), asyncio.ensure_future(lock.lost())
+    try:
+        await asyncio.wait({running, lost}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            return running.result()
+        running.cancel()
+        await asyncio.wait({running})
+        if not running.cancelled() and running.exception() is None:
+            return running.result()  # it was done before the cancellation reached it
+        raise LockLost(f"{table}: the connection that held the lock is gone")
+    finally:
+        lost.cancel()
+        running.cancel()
+        await asyncio.wait({running, lost})
+
+
+def _guards(error: CdcError) -> tuple[Guard, ...]:
+    return tuple(Guard(name) for name in error.guards) if isinstance(error, GuardTripped) else ()
+
+
+def summary(outcome: RunOutcome) -> str:
+    """One sentence for a person: counts, or what went wrong."""
+    if outcome.counts is None or outcome.error is not None:
+        return outcome.error or ""
+    n = outcome.counts
+    return (
+        f"{n.extracted:,} rows: {n.inserted:,} inserted, {n.updated:,} updated, "
+        f"{n.reopened:,} reopened, {n.deleted:,} deleted"
+    )
+
+
+def exit_worthy(outcome: RunOutcome) -> bool:
+    """Whether ``once`` ends with a failure because of this table."""
+    return outcome.status is Status.FAILED or (outcome.status is Status.SKIPPED and outcome.held)

@@ -1,0 +1,90 @@
+"""The operator's side of the control tables, the event log, and locks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+
+from cdc_daemon.model.checkpoint import TableState
+from cdc_daemon.model.event import Event
+from cdc_daemon.model.guard import Guard
+from cdc_daemon.model.table import TableId
+from cdc_daemon.ports.sql import SqlSession
+
+
+class States(Protocol):
+    """What is known and wanted of each table; an operator's word reaches every process."""
+
+    async def all(self) -> Mapping[TableId, TableState]:
+        """Every table that ever ran or was spoken about."""
+        ...
+
+    async def state(self, table: TableId) -> TableState:
+        """One table; a fresh state where nothing is known."""
+        ...
+
+    async def pause(self, table: TableId) -> None:
+        """Let no new batch of the table begin."""
+        ...
+
+    async def resume(self, table: TableId) -> None:
+        """Undo ``pause``."""
+        ...
+
+    async def hold(self, table: TableId, reason: str, guards: frozenset[Guard]) -> None:
+        """Stop the table until it is released; ``guards`` are those that tripped."""
+        ...
+
+    async def release(self, table: TableId) -> frozenset[Guard]:
+        """Let a held table run; the guards that held it pass one batch, and are returned."""
+        ...
+
+    async def failed(self, table: TableId) -> None:
+        """Count an attempt that failed."""
+        ...
+
+
+class StateReader(Protocol):
+    """The fence, read in the session that reads what it guards."""
+
+    async def read(self, session: SqlSession, table: TableId) -> TableState:
+        """One table; a fresh state where nothing is known."""
+        ...
+
+
+class EventLog(Protocol):
+    """Append-only; a failure to record never fails a run."""
+
+    async def record(self, event: Event) -> None:
+        """Append, in a transaction of its own."""
+        ...
+
+    async def finish(self, batch: int, status: str, error_kind: str | None) -> None:
+        """Close the record of a batch that did not come to promote."""
+        ...
+
+
+class HeldLock(Protocol):
+    """A lock in hand."""
+
+    async def lost(self) -> None:
+        """Return when the lock is no longer ours."""
+        ...
+
+
+class Locks(Protocol):
+    """One process a table, across processes; the epoch is the proof (law 2)."""
+
+    def hold(self, table: TableId) -> AbstractAsyncContextManager[HeldLock]:
+        """Take the lock or raise ``TableLocked`` at once; never wait."""
+        ...
+
+
+class Clock(Protocol):
+    """The target's clock."""
+
+    async def now(self) -> datetime:
+        """An aware datetime in UTC."""
+        ...

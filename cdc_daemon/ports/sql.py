@@ -1,0 +1,53 @@
+"""Sessions with a database that speaks SQL: what promote and the control tables are made of.
+
+Parameters are written ``$1`` … ``$n``; an engine that writes them otherwise translates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+import polars as pl
+
+from cdc_daemon.model.table import QualifiedName
+from cdc_daemon.schema.table import Column
+
+
+class SqlSession(Protocol):
+    """One connection, in or out of a transaction."""
+
+    async def execute(self, statement: str, *values: object) -> int:
+        """Run one statement; the number of rows it touched."""
+        ...
+
+    async def fetch(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run one query; its rows."""
+        ...
+
+    async def bulk_load(
+        self,
+        table: QualifiedName,
+        columns: Sequence[Column],
+        extra: Sequence[str],
+        frames: AsyncIterator[pl.DataFrame],
+    ) -> int:
+        """Load frames into ``table``; the number of rows.
+
+        A frame holds ``columns`` in their carriers, under their fields, and columns named
+        ``extra`` there and in the table: text, numbers, UTC timestamps, 128-bit hashes.
+        """
+        ...
+
+
+class SqlDatabase(Protocol):
+    """Where sessions come from."""
+
+    def session(self) -> AbstractAsyncContextManager[SqlSession]:
+        """A session outside any transaction."""
+        ...
+
+    def transaction(self) -> AbstractAsyncContextManager[SqlSession]:
+        """A session in a transaction: committed at the end, rolled back on any exception."""
+        ...

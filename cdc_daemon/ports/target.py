@@ -1,0 +1,71 @@
+"""A database that keeps history."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Protocol
+
+import polars as pl
+
+from cdc_daemon.model.run import Batch, Promoted
+from cdc_daemon.model.table import TableSpec
+from cdc_daemon.ports.flow import Compared, History
+from cdc_daemon.schema.table import SourceTable
+
+
+class Target(Protocol):
+    """The history of tables: what is open now, and one transaction that changes it."""
+
+    async def now(self) -> datetime:
+        """The target's clock: every instant of the system is one of its."""
+        ...
+
+    async def prepare(self, spec: TableSpec, table: SourceTable) -> History:
+        """Read the fence and see what the target's tables need. Writes nothing.
+
+        Raises:
+            NotBronze: a table of that name is there and is no history, or has lost the unique
+                index over open versions (law 3).
+            IncompatibleChange: the source's columns changed in a way history cannot absorb.
+        """
+        ...
+
+    def open_versions(
+        self, spec: TableSpec, history: History, read_at: datetime
+    ) -> AsyncIterator[pl.DataFrame]:
+        """The open versions: key columns in carriers, and row hash, recipe, and ``_later``.
+
+        ``_row_hash`` is a 128-bit unsigned integer; ``_later`` marks versions that began after
+        ``read_at``.
+        """
+        ...
+
+    async def known(self, spec: TableSpec, history: History, keys: pl.DataFrame) -> pl.Series:
+        """Which ``_position`` of ``keys`` have any version, open or closed."""
+        ...
+
+    async def promote(self, compared: Compared) -> Promoted:
+        """Write stage, bronze, epoch and checkpoint in one transaction, or nothing at all.
+
+        Raises:
+            LostRace: the epoch or the versions are not those the batch was compared with.
+            ClockSkew: the table's last instant is far ahead of the batch.
+        """
+        ...
+
+    async def ping(self) -> None:
+        """Connect and ask for nothing."""
+        ...
+
+
+class Batches(Protocol):
+    """The record of batches, in the target."""
+
+    async def begin(self, spec: TableSpec, window: str, read_at: datetime, run_id: str) -> Batch:
+        """Give the batch its number; earlier ones of this table left running are abandoned."""
+        ...
+
+    async def usual(self, spec: TableSpec, limit: int) -> tuple[int, ...]:
+        """Rows extracted by the last promoted batches, newest first."""
+        ...

@@ -1,0 +1,47 @@
+"""Names in the target.
+
+A source column keeps its name, unless it clashes with a version column or is too long for the
+target; then it is renamed by the rule of ``target_name``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+VERSION_COLUMNS = (
+    "_valid_from",
+    "_valid_to",
+    "_is_current",
+    "_operation",
+    "_closed_by",
+    "_row_hash",
+    "_hash_version",
+    "_batch_id",
+    "_closed_batch_id",
+)
+STAGE_COLUMNS = ("_operation", "_batch_id", "_changed_at")
+RESERVED = frozenset(VERSION_COLUMNS) | frozenset(STAGE_COLUMNS)
+_SUFFIX = "_src"
+
+
+def target_name(name: str, limit: int) -> str:
+    """The target's name of a source column.
+
+    A version column's name, and such a name with ``_src`` behind it, gets one more ``_src``:
+    ``_valid_from`` becomes ``_valid_from_src``, and that ``_valid_from_src_src``. So the rule
+    needs no other column to be known and never gives two columns one name. A name over
+    ``limit`` bytes is cut and gets 8 hex digits of its SHA-256.
+    """
+    bare = name
+    while bare.endswith(_SUFFIX):
+        bare = bare.removesuffix(_SUFFIX)
+    return shortened(name + _SUFFIX if bare in RESERVED else name, limit)
+
+
+def shortened(name: str, limit: int) -> str:
+    """``name`` within ``limit`` UTF-8 bytes; what is cut is told apart by 8 hex digits."""
+    encoded = name.encode()
+    if len(encoded) <= limit:
+        return name
+    digest = hashlib.sha256(encoded).hexdigest()[:8]
+    return encoded[: limit - 9].decode(errors="ignore") + "_" + digest
