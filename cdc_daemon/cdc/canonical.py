@@ -90,15 +90,15 @@ def _any_number(text: pl.Expr) -> pl.Expr:
     trimmed = pl.when(text.str.contains(".", literal=True)).then(cut).otherwise(text)
     plain = trimmed.str.replace(r"^(-?)0+(\d)", "${1}${2}")
     return (
-        pl.when(plain.is_in(["-0", "-", ""]))
-        .then(pl.lit("0"))
-        .otherwise(plain.replace(_SPECIAL))
+        pl.when(plain.is_in(["-0", "-", ""])).then(pl.lit("0")).otherwise(plain.replace(_SPECIAL))
     )
 
 
 def _float(value: pl.Expr) -> pl.Expr:
     bits = value.cast(pl.Float64).reinterpret(dtype=pl.UInt64)
-    return pl.when(value.is_nan()).then(pl.lit(_NAN_BITS, pl.UInt64)).otherwise(bits).cast(pl.String)
+    return (
+        pl.when(value.is_nan()).then(pl.lit(_NAN_BITS, pl.UInt64)).otherwise(bits).cast(pl.String)
+    )
 
 
 def _instant(physical: pl.Expr, infinity: tuple[int, int]) -> pl.Expr:

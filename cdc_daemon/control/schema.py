@@ -33,7 +33,9 @@ class ControlSchema:
         """All that this version knows, in order."""
         folder = resources.files("cdc_daemon.control.migrations") / self.dialect.name
         files = {f.name: f for f in folder.iterdir() if f.name.endswith(".sql")}
-        return tuple(self._migration(n, files[n].read_text(encoding="utf-8")) for n in sorted(files))
+        return tuple(
+            self._migration(n, files[n].read_text(encoding="utf-8")) for n in sorted(files)
+        )
 
     def _migration(self, file: str, text: str) -> Migration:
         number, name = file.removesuffix(".sql").split("_", 1)
@@ -89,15 +91,12 @@ class ControlSchema:
         """
         if pending := await self.pending():
             raise ControlSchemaError(
-                f"control schema {self.target.control_schema}: "
-                f"{len(pending)} migration(s) pending"
+                f"control schema {self.target.control_schema}: {len(pending)} migration(s) pending"
             )
 
     @property
     def _table(self) -> str:
-        return self.dialect.qualified(
-            QualifiedName(self.target.control_schema, "schema_migration")
-        )
+        return self.dialect.qualified(QualifiedName(self.target.control_schema, "schema_migration"))
 
     async def _version(self, session: SqlSession) -> int:
         found = await session.fetch(

@@ -85,9 +85,7 @@ _NOTHING = pl.DataFrame(schema={KEY: pl.UInt128, HASH: pl.UInt128})
 
 
 def _with_text(shape: SourceTable, column: str) -> SourceTable:
-    columns = tuple(
-        replace(c, as_text=True) if c.field == column else c for c in shape.columns
-    )
+    columns = tuple(replace(c, as_text=True) if c.field == column else c for c in shape.columns)
     return replace(shape, columns=columns)
 
 

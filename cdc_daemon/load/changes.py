@@ -29,7 +29,9 @@ async def changed_rows(compared: Compared) -> AsyncIterator[pl.DataFrame]:
     plan = _opening(compared)
     hashes = compared.landed.digests[HASH]
     async for rows in compared.landed.rows.take(plan["landed"]):
-        full = rows.join(plan, left_on=POSITION, right_on="landed", how="left", maintain_order="left")
+        full = rows.join(
+            plan, left_on=POSITION, right_on="landed", how="left", maintain_order="left"
+        )
         yield full.with_columns(hashes.gather(full[POSITION]).alias(HASH)).select(
             *fields, *CHANGE_COLUMNS
         )
@@ -38,7 +40,9 @@ async def changed_rows(compared: Compared) -> AsyncIterator[pl.DataFrame]:
     async for keys in compared.opened_keys.take(deleted):
         yield keys.select(
             *(
-                pl.col(c.field) if c.field in keys.columns else pl.lit(None, c.carrier).alias(c.field)
+                pl.col(c.field)
+                if c.field in keys.columns
+                else pl.lit(None, c.carrier).alias(c.field)
                 for c in columns
             ),
             pl.lit(Operation.DELETE.value).alias("_operation"),

@@ -134,9 +134,7 @@ class _Promotion:
 
     async def _open(self) -> int:
         batch = self.compared.landed.batch.number
-        return await self.session.execute(
-            self.statements.open_versions(), self.at, CURRENT, batch
-        )
+        return await self.session.execute(self.statements.open_versions(), self.at, CURRENT, batch)
 
     async def _load(self) -> None:
         table = self.compared.landed.history.table
@@ -147,11 +145,10 @@ class _Promotion:
         self._exactly("load", loaded, self.counts.opened + self.counts.deleted)
 
     async def _fence(self) -> None:
-        epoch = self.compared.landed.history.state.epoch
+        landed = self.compared.landed
+        epoch = landed.history.state.epoch
         if await self.session.execute(self.statements.fence(), *self._id, epoch) != 1:
-            raise LostRace(
-                f"{self.compared.landed.job.table.id}: promoted by somebody else since epoch {epoch}"
-            )
+            raise LostRace(f"{landed.job.table.id}: promoted by somebody else since epoch {epoch}")
 
     async def checkpoint(self) -> None:
         """Moves only here, with the rows it covers (law 1)."""

@@ -105,7 +105,10 @@ class ConfigSnapshot:
     tables: tuple[TableSpec, ...]
     lanes: Mapping[str, LaneSpec] = field(
         default_factory=lambda: MappingProxyType(
-            {"small": LaneSpec(workers=4, queue_size=64), "large": LaneSpec(workers=1, queue_size=16)}
+            {
+                "small": LaneSpec(workers=4, queue_size=64),
+                "large": LaneSpec(workers=1, queue_size=16),
+            }
         )
     )
     runtime: RuntimeSpec = field(default_factory=RuntimeSpec)

@@ -143,9 +143,7 @@ class Pipeline:
         fields = [column.field for column in landed.history.table.key_columns]
         async for rows in landed.rows.take(changes.inserted):
             for piece in rows.select(*fields, POSITION).iter_slices(KEYS_AT_A_TIME):
-                found.append(
-                    await self.target.known(landed.job.table, landed.history, piece)
-                )
+                found.append(await self.target.known(landed.job.table, landed.history, piece))
         return pl.concat(found)
 
 

@@ -130,9 +130,7 @@ class Recorder:
         if outcome.status is not Status.FAILED:
             return
         if outcome.held:
-            await self.states.hold(
-                outcome.table, outcome.error or "", frozenset(outcome.guards)
-            )
+            await self.states.hold(outcome.table, outcome.error or "", frozenset(outcome.guards))
         else:
             await self.states.failed(outcome.table)
 

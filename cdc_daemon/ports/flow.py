@@ -14,7 +14,6 @@ from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.run import Batch, Job
 from cdc_daemon.schema.table import SourceTable
 
-
 POSITION = "_position"
 """The column that carries a row's position."""
 

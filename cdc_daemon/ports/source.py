@@ -12,7 +12,7 @@ from cdc_daemon.model.table import TableSpec
 from cdc_daemon.schema.table import Column, SourceTable
 
 
-class DoesNotFit(Exception):  # noqa: N818 - a question to the reader, not a failure
+class DoesNotFit(Exception):
     """A value of field ``column`` does not fit its carrier: read again with it as text."""
 
     def __init__(self, column: str) -> None:

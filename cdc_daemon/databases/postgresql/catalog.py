@@ -163,10 +163,12 @@ def _key(
     excluded = [name for name in key if name not in by_name]
     if excluded:
         raise NoKey(f"{spec.id}: key column {', '.join(excluded)} is excluded")
-    unfit = [f"{name} ({by_name[name].native})" for name in key if not may_be_key(by_name[name].type)]
+    unfit = [
+        f"{name} ({by_name[name].native})" for name in key if not may_be_key(by_name[name].type)
+    ]
     if unfit:
         raise UnsupportedType(
-            f"{spec.id}: {', '.join(unfit)} cannot be part of a key: equal values print differently",
+            f"{spec.id}: {', '.join(unfit)} cannot be in a key: equal values print differently",
             remedy="Configure other key columns (`key:` of the table).",
         )
     return key

@@ -32,9 +32,7 @@ def decode(batch: pa.RecordBatch, columns: Sequence[Column]) -> pl.DataFrame:
         DoesNotFit: a number is no finite decimal (NaN, infinity).
         Unrepresentable: a timestamp is beyond the year 294246.
     """
-    return pl.DataFrame(
-        [_series(column, batch.column(n)) for n, column in enumerate(columns)]
-    )
+    return pl.DataFrame([_series(column, batch.column(n)) for n, column in enumerate(columns)])
 
 
 def _series(column: Column, array: pa.Array) -> pl.Series:

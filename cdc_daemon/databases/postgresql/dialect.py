@@ -116,9 +116,7 @@ class PostgresDialect:
             f"{'text' if is_sent_as_text(c) else column_type(c.type)},"
             for c in columns
         )
-        return (
-            f"CREATE TEMPORARY TABLE {self.quote(load)} ({loaded}\n    {own}\n) ON COMMIT DROP"
-        )
+        return f"CREATE TEMPORARY TABLE {self.quote(load)} ({loaded}\n    {own}\n) ON COMMIT DROP"
 
     def drop_load(self, load: str) -> str | None:  # noqa: ARG002 - other engines need it
         """Nothing: the transaction's end drops it."""

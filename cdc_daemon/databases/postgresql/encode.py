@@ -21,9 +21,7 @@ _OLDEST = pl.CompatLevel.oldest()
 HASH_BYTES = 16
 
 
-def encode(
-    frame: pl.DataFrame, columns: Sequence[Column], extra: Sequence[str]
-) -> pa.RecordBatch:
+def encode(frame: pl.DataFrame, columns: Sequence[Column], extra: Sequence[str]) -> pa.RecordBatch:
     """The ``columns`` of ``frame``, then its ``extra`` ones as they are, as one Arrow batch."""
     arrays = [_array(column, frame[column.field]) for column in columns]
     arrays += [_plain(frame[name]) for name in extra]
@@ -35,7 +33,9 @@ def _array(column: Column, series: pl.Series) -> pa.Array:
         case Date():
             return _shifted(series.cast(pl.Int32), DATE_INFINITY, EPOCH_DAYS).to_arrow()
         case Timestamp():
-            return _shifted(series.cast(pl.Int64), TIMESTAMP_INFINITY, EPOCH_MICROSECONDS).to_arrow()
+            return _shifted(
+                series.cast(pl.Int64), TIMESTAMP_INFINITY, EPOCH_MICROSECONDS
+            ).to_arrow()
         case Json(binary=True):
             return ("\x01" + series).to_arrow(compat_level=_OLDEST)
         case Uuid():

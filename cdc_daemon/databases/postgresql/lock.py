@@ -24,7 +24,7 @@ HEARTBEAT_SECONDS = 10.0
 
 def lock_number(control_schema: str, table: TableId) -> int:
     """The lock's 64-bit number: equal numbers of two tables only make one wait for the other."""
-    name = "\0".join((control_schema, table.source, table.schema, table.name))
+    name = f"{control_schema}\0{table.source}\0{table.schema}\0{table.name}"
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
 
 

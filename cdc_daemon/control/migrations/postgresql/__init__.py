@@ -1,0 +1,1 @@
+"""PostgreSQL: `NNNN_name.sql`, applied in order, each once."""

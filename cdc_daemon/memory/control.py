@@ -1,0 +1,149 @@
+"""Control tables, event log and locks in plain Python."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import count
+
+from cdc_daemon.errors import LostRace, TableLocked
+from cdc_daemon.model.change import Counts
+from cdc_daemon.model.checkpoint import Checkpoint, TableState
+from cdc_daemon.model.event import Event
+from cdc_daemon.model.guard import Guard
+from cdc_daemon.model.run import Batch
+from cdc_daemon.model.table import TableId, TableSpec
+from cdc_daemon.model.window import Window
+from cdc_daemon.ports.flow import Landed
+
+RUNNING = "running"
+
+
+@dataclass(slots=True)
+class MemoryControl:
+    """Implements ``States``, ``Batches`` and ``EventLog``."""
+
+    states: dict[TableId, TableState] = field(default_factory=dict)
+    checkpoints: dict[tuple[TableId, str], Checkpoint] = field(default_factory=dict)
+    batches: dict[int, tuple[Batch, str, Counts]] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    async def all(self) -> Mapping[TableId, TableState]:
+        """Every table on record."""
+        return dict(self.states)
+
+    async def state(self, table: TableId) -> TableState:
+        """One table."""
+        return self.states.get(table, TableState(table=table))
+
+    async def pause(self, table: TableId) -> None:
+        """Let no new batch begin."""
+        await self._set(table, paused=True)
+
+    async def resume(self, table: TableId) -> None:
+        """Undo ``pause``."""
+        await self._set(table, paused=False)
+
+    async def hold(self, table: TableId, reason: str, guards: frozenset[Guard]) -> None:
+        """Stop the table until it is released."""
+        await self.failed(table)
+        await self._set(table, held=reason, held_guards=guards)
+
+    async def release(self, table: TableId) -> frozenset[Guard]:
+        """What held it passes one batch."""
+        guards = (await self.state(table)).held_guards
+        await self._set(table, held=None, held_guards=frozenset(), accepted=guards, failures=0)
+        return guards
+
+    async def failed(self, table: TableId) -> None:
+        """Count a failure."""
+        await self._set(table, failures=(await self.state(table)).failures + 1)
+
+    async def begin(self, spec: TableSpec, window: str, read_at: datetime, run_id: str) -> Batch:  # noqa: ARG002 - the run is on record in the events here
+        """Number a batch; those left running are abandoned."""
+        for number, (batch, status, counts) in self.batches.items():
+            if batch.table == spec.id and status == RUNNING:
+                self.batches[number] = (batch, "abandoned", counts)
+        batch = Batch(
+            number=next(self._numbers), table=spec.id, window=Window(window), read_at=read_at
+        )
+        self.batches[batch.number] = (batch, RUNNING, Counts())
+        return batch
+
+    async def usual(self, spec: TableSpec, limit: int) -> tuple[int, ...]:
+        """Rows of the last promoted batches, newest first."""
+        rows = [
+            counts.extracted
+            for batch, status, counts in self.batches.values()
+            if batch.table == spec.id and status == "promoted"
+        ]
+        return tuple(reversed(rows[-limit:]))
+
+    async def record(self, event: Event) -> None:
+        """Append."""
+        self.events.append(event)
+
+    async def finish(self, batch: int, status: str, error_kind: str | None) -> None:  # noqa: ARG002 - the kind is on record in the events here
+        """Close a batch that is still said to run."""
+        found, current, counts = self.batches[batch]
+        if current == RUNNING:
+            self.batches[batch] = (found, status, counts)
+
+    def advance(self, landed: Landed, at: datetime, counts: Counts) -> None:
+        """The fence and the checkpoint, as one: compare-and-set of the epoch (law 2)."""
+        table, batch = landed.job.table.id, landed.batch
+        state = self.states.get(table, TableState(table=table))
+        if state.epoch != landed.history.state.epoch:
+            raise LostRace(f"{table}: promoted by somebody else")
+        if self.batches[batch.number][1] != RUNNING:
+            raise LostRace(f"{table}: batch {batch.number} was abandoned")
+        self.states[table] = replace(
+            state,
+            epoch=state.epoch + 1,
+            last_instant=at,
+            last_batch=batch.number,
+            last_success=at,
+            open_versions=state.open_versions + counts.opened - counts.closed,
+            accepted=frozenset(),
+            failures=0,
+        )
+        self.batches[batch.number] = (batch, "promoted", counts)
+        self.checkpoints[table, batch.window.name] = Checkpoint(
+            batch=batch.number, read_at=batch.read_at, rows=counts.extracted
+        )
+
+    async def _set(self, table: TableId, **values: object) -> None:
+        self.states[table] = replace(await self.state(table), **values)  # type: ignore[arg-type]
+
+
+@dataclass(slots=True)
+class MemoryLock:
+    """Implements ``ports.control.HeldLock``."""
+
+    gone: asyncio.Event
+
+    async def lost(self) -> None:
+        """Return when a test takes it away."""
+        await self.gone.wait()
+
+
+@dataclass(slots=True)
+class MemoryLocks:
+    """Implements ``ports.control.Locks``."""
+
+    held: dict[TableId, asyncio.Event] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def hold(self, table: TableId) -> AsyncIterator[MemoryLock]:
+        """Take the lock or raise ``TableLocked``."""
+        if table in self.held:
+            raise TableLocked(f"{table}: another process works on it")
+        self.held[table] = asyncio.Event()
+        try:
+            yield MemoryLock(self.held[table])
+        finally:
+            del self.held[table]

@@ -1,0 +1,192 @@
+"""Histories in plain Python: what promote means, without a database.
+
+A promote works on copies and swaps them in at its end: all of it, or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+
+from cdc_daemon.cdc.compare import LATER, VERSION
+from cdc_daemon.cdc.row_hash import CURRENT, HASH, KEY, key_digest
+from cdc_daemon.errors import LostRace
+from cdc_daemon.load.changes import changed_rows
+from cdc_daemon.load.promote import counts
+from cdc_daemon.memory.control import MemoryControl
+from cdc_daemon.model.change import Operation
+from cdc_daemon.model.run import Promoted
+from cdc_daemon.model.table import TableId, TableSpec
+from cdc_daemon.ports.flow import POSITION, Compared, History
+from cdc_daemon.scd2.instant import instant
+from cdc_daemon.schema.diff import evolve
+from cdc_daemon.schema.table import SourceTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One version of one row, by target column name."""
+
+    key: int
+    row: dict[str, Any]
+    row_hash: int
+    hash_version: int
+    operation: str
+    batch: int
+    valid_from: datetime
+    valid_to: datetime | None = None
+    closed_by: str | None = None
+    closed_batch: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRow:
+    """One line of the change feed."""
+
+    row: dict[str, Any]
+    operation: str
+    batch: int
+    changed_at: datetime
+
+
+@dataclass(slots=True)
+class MemoryTarget:
+    """Implements ``ports.target.Target``; ``clock`` is set by tests."""
+
+    control: MemoryControl
+    clock: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    bronze: dict[TableId, tuple[Version, ...]] = field(default_factory=dict)
+    stage: dict[TableId, tuple[StageRow, ...]] = field(default_factory=dict)
+    types: dict[TableId, dict[str, str]] = field(default_factory=dict)
+
+    async def now(self) -> datetime:
+        """The clock as it was set."""
+        return self.clock
+
+    async def ping(self) -> None:
+        """Always there."""
+
+    async def prepare(self, spec: TableSpec, table: SourceTable) -> History:
+        """The fence, and whether the columns fit those of the history."""
+        wanted = _types(table)
+        if spec.id in self.types:
+            evolve(spec.id, table, self.types[spec.id], wanted)
+        return History(
+            state=await self.control.state(spec.id),
+            table=table,
+            is_empty=not self.bronze.get(spec.id),
+        )
+
+    async def open_versions(
+        self, spec: TableSpec, history: History, read_at: datetime
+    ) -> AsyncIterator[pl.DataFrame]:
+        """What has no end."""
+        opened = [v for v in self.bronze.get(spec.id, ()) if v.valid_to is None]
+        key = history.table.key_columns
+        yield pl.DataFrame(
+            {
+                **{
+                    c.field: pl.Series([v.row[c.target_name] for v in opened], dtype=c.carrier)
+                    for c in key
+                },
+                HASH: pl.Series([v.row_hash for v in opened], dtype=pl.UInt128),
+                VERSION: pl.Series([v.hash_version for v in opened], dtype=pl.Int16),
+                LATER: pl.Series([v.valid_from > read_at for v in opened], dtype=pl.Boolean),
+            }
+        )
+
+    async def known(self, spec: TableSpec, history: History, keys: pl.DataFrame) -> pl.Series:
+        """Keys with any version."""
+        seen = pl.Series([v.key for v in self.bronze.get(spec.id, ())], dtype=pl.UInt128)
+        digests = keys.select(POSITION, key_digest(history.table.key_columns).alias(KEY))
+        found = digests.filter(pl.col(KEY).is_in(seen.implode()))
+        return found[POSITION].cast(pl.UInt32).sort()
+
+    async def promote(self, compared: Compared) -> Promoted:
+        """Close, then open, under the fence; then swap."""
+        landed = compared.landed
+        table, state = landed.job.table.id, landed.history.state
+        at = instant(table, landed.batch.read_at, state.last_instant)
+        planned = counts(compared)
+        digest = key_digest(landed.history.table.key_columns).alias(KEY)
+        work = _Work(at, landed.batch.number, list(self.bronze.get(table, ())))
+        async for frame in changed_rows(compared):
+            work.apply(frame.with_columns(digest), landed.history.table)
+        if (work.closed, work.opened) != (planned.closed, planned.opened):
+            raise LostRace(f"{table}: the open versions are not those that were compared")
+        self.control.advance(landed, at, planned)  # raises LostRace before anything is swapped
+        self.bronze[table] = tuple(work.versions)
+        self.types[table] = {**self.types.get(table, {}), **_types(landed.history.table)}
+        if not landed.history.is_empty:
+            self.stage[table] = (*self.stage.get(table, ()), *work.stage)
+        return Promoted(batch=landed.batch, instant=at, counts=planned, epoch=state.epoch + 1)
+
+    def as_of(self, table: TableId, moment: datetime) -> list[dict[str, Any]]:
+        """The rows as they were at ``moment`` (law 4)."""
+        return [
+            v.row
+            for v in self.bronze.get(table, ())
+            if v.valid_from <= moment and (v.valid_to is None or moment < v.valid_to)
+        ]
+
+
+def _types(table: SourceTable) -> dict[str, str]:
+    return {c.target_name: repr(c.type) for c in table.columns}
+
+
+@dataclass(slots=True)
+class _Work:
+    """A promote's copy of the versions."""
+
+    at: datetime
+    batch: int
+    versions: list[Version]
+    stage: list[StageRow] = field(default_factory=list)
+    closed: int = 0
+    opened: int = 0
+
+    def apply(self, changes: pl.DataFrame, table: SourceTable) -> None:
+        """What each changed row does, in two turns: all closes, then all opens (law 3)."""
+        rows = changes.to_dicts()
+        ends = {(row[KEY], row["_closes"]): row for row in rows if row["_closes"] is not None}
+        for n, version in enumerate(self.versions):
+            row = ends.get((version.key, version.row_hash))
+            if version.valid_to is None and row is not None:
+                self._close(n, row["_operation"])
+        for row in rows:
+            if row["_operation"] != Operation.DELETE.value:
+                self._open(row, table)
+
+    def _close(self, n: int, operation: str) -> None:
+        version = self.versions[n]
+        self.versions[n] = replace(
+            version, valid_to=self.at, closed_by=operation, closed_batch=self.batch
+        )
+        self.closed += 1
+        if operation == Operation.DELETE.value:
+            self._feed(version.row, operation)
+
+    def _open(self, row: dict[str, Any], table: SourceTable) -> None:
+        values = {c.target_name: row[c.field] for c in table.columns}
+        self.versions.append(
+            Version(
+                key=row[KEY],
+                row=values,
+                row_hash=row[HASH],
+                hash_version=CURRENT,
+                operation=row["_operation"],
+                batch=self.batch,
+                valid_from=self.at,
+            )
+        )
+        self.opened += 1
+        self._feed(values, row["_operation"])
+
+    def _feed(self, row: dict[str, Any], operation: str) -> None:
+        self.stage.append(
+            StageRow(row=row, operation=operation, batch=self.batch, changed_at=self.at)
+        )

@@ -1,0 +1,116 @@
+"""What a batch would do: the same flow as a run, without promote. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import polars as pl
+
+from cdc_daemon.cdc.guards import Trip
+from cdc_daemon.cdc.row_hash import KEY
+from cdc_daemon.load.promote import counts
+from cdc_daemon.model.change import Counts, Operation
+from cdc_daemon.model.guard import Guard
+from cdc_daemon.model.run import Batch, Job
+from cdc_daemon.model.table import TableId
+from cdc_daemon.orchestration.pipeline import Pipeline
+from cdc_daemon.ports.flow import Compared, LandedRows
+from cdc_daemon.ports.telemetry import Progress
+
+SAMPLE = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What promote would do to one table."""
+
+    table: TableId
+    counts: Counts
+    first_load: bool
+    snapshot: bool
+    key: tuple[str, ...]
+    trips: tuple[Trip, ...]
+    ddl: tuple[str, ...]
+    samples: dict[Operation, tuple[str, ...]]
+    """A few keys by operation: digests, or values where they were asked for (law 9)."""
+
+
+async def plan(pipeline: Pipeline, job: Job, progress: Progress, *, show_keys: bool) -> Plan:
+    """Extract and compare the job's table.
+
+    Raises:
+        CdcError: whatever would stop the batch; a tripped guard is part of the plan instead.
+    """
+    observer = _Watching(job.table.id, progress)
+    async with pipeline.compared(job, observer, numbered=False) as compared:
+        history = compared.landed.history
+        return Plan(
+            table=job.table.id,
+            counts=counts(compared),
+            first_load=history.is_empty,
+            snapshot=history.table.snapshot,
+            key=history.table.key,
+            trips=compared.trips,
+            ddl=(*history.ddl, *history.indexes),
+            samples={
+                operation: await _sample(compared, operation, positions, show_keys=show_keys)
+                for operation, positions in _positions(compared)
+                if positions.len()
+            },
+        )
+
+
+def _positions(compared: Compared) -> Iterator[tuple[Operation, pl.Series]]:
+    changes, reopened = compared.changes, compared.reopened
+    inserted = changes.inserted.filter(~changes.inserted.is_in(reopened.implode()))
+    yield Operation.INSERT, inserted
+    yield Operation.UPDATE, changes.updated["landed"]
+    yield Operation.REOPEN, reopened
+    yield Operation.DELETE, changes.deleted
+
+
+async def _sample(
+    compared: Compared, operation: Operation, positions: pl.Series, *, show_keys: bool
+) -> tuple[str, ...]:
+    gone = operation is Operation.DELETE
+    positions = positions.head(SAMPLE)
+    if not show_keys:
+        digests = (compared.opened if gone else compared.landed.digests)[KEY]
+        return tuple(f"{digest:032x}" for digest in digests.gather(positions))
+    return await _values(
+        compared, compared.opened_keys if gone else compared.landed.rows, positions
+    )
+
+
+async def _values(compared: Compared, rows: LandedRows, positions: pl.Series) -> tuple[str, ...]:
+    shown: list[str] = []
+    key = compared.landed.history.table.key_columns
+    async for frame in rows.take(positions):
+        for row in frame.select(column.field for column in key).iter_rows():
+            pairs = zip(key, row, strict=True)
+            shown.append(", ".join(f"{column.name}={value}" for column, value in pairs))
+    return tuple(shown)
+
+
+@dataclass(frozen=True, slots=True)
+class _Watching:
+    """Shows progress and keeps nothing; implements ``ports.telemetry.RunObserver``."""
+
+    table: TableId
+    progress: Progress
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        self.progress.step(self.table, name)
+        yield
+
+    def numbered(self, batch: Batch) -> None:
+        """A plan has no number."""
+
+    def rows(self, n: int, total: int | None) -> None:
+        self.progress.rows(self.table, n, total)
+
+    def passed(self, guards: tuple[Guard, ...]) -> None:
+        """A plan passes none."""

@@ -1,0 +1,120 @@
+"""Connections and target, checked against each other and against what this version can do.
+
+Law: an engine this version lacks is refused by name, not left to fail at the first batch. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+from cdc_daemon.model.config import ConnectionSpec, PoolLimits, TargetSpec, TlsSpec
+from cdc_daemon.model.secret import SecretKind
+from cdc_daemon.settings.issues import Issue, did_you_mean
+from cdc_daemon.settings.models import Connection, Target
+from cdc_daemon.settings.names import IDENTIFIER_BYTES, byte_length
+from cdc_daemon.settings.parts import Parts
+
+_SUPPORTED_ENGINE = "postgresql"
+_PORTS: Mapping[str, int] = MappingProxyType(
+    {"postgresql": 5432, "sqlserver": 1433, "oracle": 1521}
+)
+
+
+def connection_spec(name: str, connection: Connection) -> ConnectionSpec:
+    """The model's form of a connection, its port filled in."""
+    return ConnectionSpec(
+        name=name,
+        engine=connection.engine,
+        host=connection.host,
+        port=connection.port or _PORTS[connection.engine],
+        database=connection.database,
+        user=connection.user,
+        password=connection.password,
+        pool=PoolLimits(**connection.pool.model_dump()),
+        tls=TlsSpec(**connection.tls.model_dump()),
+        connect_timeout_seconds=connection.connect_timeout_seconds,
+        lock_timeout_seconds=connection.lock_timeout_seconds,
+    )
+
+
+def target_spec(target: Target) -> TargetSpec:
+    """The model's form of the target."""
+    return TargetSpec(**target.model_dump())
+
+
+def connection_remedy(name: str, known: Sequence[str]) -> str:
+    """What to do about a connection that is not there."""
+    return did_you_mean(name, known) if known else "declare it under `connections:`"
+
+
+def connection_issues(parts: Parts) -> Iterator[Issue]:
+    """What is wrong between the keys of each connection."""
+    if not parts.connection_names() and not parts.is_broken("connections"):
+        yield parts.issue(
+            ("connections",), "no connection is declared", "declare the source and the warehouse"
+        )
+    by_folded: dict[str, str] = {}
+    for name, connection in parts.document.connections.items():
+        loc = ("connections", name)
+        twin = by_folded.setdefault(name.casefold(), name)
+        if twin != name:
+            first = parts.origin(("connections", twin))
+            message = f"differs from the connection '{twin}' ({first}) in case only"
+            yield parts.issue(loc, message, "rename one of them")
+        if connection.engine != _SUPPORTED_ENGINE:
+            yield parts.issue(
+                (*loc, "engine"),
+                f"{connection.engine} is not supported in this version",
+                f"this version reads {_SUPPORTED_ENGINE} and writes {_SUPPORTED_ENGINE}",
+            )
+        if connection.pool.min > connection.pool.max:
+            message = f"min ({connection.pool.min}) is more than max ({connection.pool.max})"
+            yield parts.issue((*loc, "pool"), message, "lower min or raise max")
+
+
+def connection_warnings(parts: Parts) -> Iterator[Issue]:
+    """What works, but should not stay as it is."""
+    grace = parts.document.runtime.grace_seconds
+    for name, connection in parts.document.connections.items():
+        loc = ("connections", name)
+        if connection.password is not None and connection.password.kind is SecretKind.PLAIN:
+            yield parts.issue(
+                (*loc, "password"),
+                "the password stands here in plain text",
+                "write {env: NAME} or {file: /path}",
+            )
+        for key in ("connect_timeout_seconds", "lock_timeout_seconds"):
+            if getattr(connection, key) >= grace:
+                yield parts.issue(
+                    (*loc, key),
+                    f"is not below runtime.grace_seconds ({grace:g}): a shutdown may have to force",
+                    "lower it",
+                )
+
+
+def target_issues(parts: Parts) -> Iterator[Issue]:
+    """What is wrong with the target, alone and with its connection."""
+    target = parts.document.target
+    if target is None:
+        if not parts.is_broken("target"):
+            message = "no target is named"
+            yield parts.issue(("target",), message, "write `target: {connection: NAME}`")
+        return
+    known = parts.connection_names()
+    if target.connection not in known and not parts.is_broken("connections"):
+        yield parts.issue(
+            ("target", "connection"),
+            f"there is no connection '{target.connection}'",
+            connection_remedy(target.connection, known),
+        )
+    seen: dict[str, str] = {}
+    for key in ("bronze_schema", "stage_schema", "control_schema"):
+        schema: str = getattr(target, key)
+        if byte_length(schema) > IDENTIFIER_BYTES:
+            message = f"is longer than {IDENTIFIER_BYTES} bytes, PostgreSQL's limit for names"
+            yield parts.issue(("target", key), message, "choose a shorter name")
+        other = seen.setdefault(schema.casefold(), key)
+        if other != key:
+            message = f"is the same schema as {other}"
+            yield parts.issue(("target", key), message, "use a schema of its own for each")

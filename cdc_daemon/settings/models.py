@@ -1,0 +1,192 @@
+"""The configuration's sections, as pydantic checks them one by one.
+
+Law: unknown keys are refused everywhere, and every key but a name has a default. What needs two
+sections to judge is in ``resolve``.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from cdc_daemon.settings.values import (
+    Columns,
+    ConnectionName,
+    Duration,
+    Flag,
+    Name,
+    Port,
+    PortOrFree,
+    Positive,
+    Seconds,
+    Secret,
+    Share,
+    UpperWord,
+    Whole,
+)
+
+
+class Section(BaseModel):
+    """A mapping of the file; its errors never show what was written (law 9)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Pool(Section):
+    """Sessions to one database: half of ``max`` are pooled, half read Arrow batches."""
+
+    min: Whole = Field(default=1, ge=0, le=1_000)
+    max: Whole = Field(default=8, ge=2, le=1_000)
+    idle_seconds: Seconds = 300.0
+    max_age_seconds: Seconds = 3600.0
+    acquire_timeout_seconds: Seconds = 30.0
+
+
+class Tls(Section):
+    """How the connection is encrypted; ``ca_file`` is a path."""
+
+    mode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
+    ca_file: Name | None = None
+
+
+class Connection(Section):
+    """One database."""
+
+    engine: Literal["postgresql", "sqlserver", "oracle"]
+    host: Name
+    port: Port | None = None
+    database: Name
+    user: Name
+    password: Secret = None
+    pool: Pool = Pool()
+    tls: Tls = Tls()
+    connect_timeout_seconds: Seconds = 10.0
+    lock_timeout_seconds: Seconds = 10.0
+
+
+class Target(Section):
+    """Where history and control tables are kept."""
+
+    connection: ConnectionName
+    bronze_schema: Name = "bronze"
+    stage_schema: Name = "stage"
+    control_schema: Name = "cdc"
+    stage_retention_days: Positive = 30
+
+
+class SmallLane(Section):
+    """The lane of tables that are read often and quickly."""
+
+    workers: Whole = Field(default=4, ge=1, le=256)
+    queue_size: Whole = Field(default=64, ge=1, le=100_000)
+
+
+class LargeLane(Section):
+    """The lane of tables that take long."""
+
+    workers: Whole = Field(default=1, ge=1, le=256)
+    queue_size: Whole = Field(default=16, ge=1, le=100_000)
+
+
+class Lanes(Section):
+    """The two lanes."""
+
+    small: SmallLane = SmallLane()
+    large: LargeLane = LargeLane()
+
+
+class Runtime(Section):
+    """Limits of the process."""
+
+    memory_budget_mb: Whole = Field(default=1024, ge=64, le=1_048_576)
+    grace_seconds: Seconds = 30.0
+    landing_dir: Name | None = None
+
+
+class Http(Section):
+    """Where /metrics and its neighbours listen."""
+
+    host: Name = "0.0.0.0"  # noqa: S104 - a pod is scraped from outside
+    port: PortOrFree = 9091
+
+
+class Logging(Section):
+    """What is logged, and where to."""
+
+    level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], UpperWord] = "INFO"
+    format: Literal["auto", "console", "json"] = "auto"
+    file: Name | None = None
+    rotation_mb: Positive = 100
+
+
+class Schedule(Section):
+    """How often a table is read."""
+
+    every: Duration = timedelta(minutes=15)
+
+
+class Guards(Section):
+    """Limits beyond which a batch looks like an accident; what is not given is inherited."""
+
+    min_rows: Whole = Field(default=1_000, ge=0, le=1_000_000_000)
+    min_share_of_usual: Share = 0.1
+    usual_batches: Positive = 14
+    max_delete_share: Share = 0.5
+    max_update_share: Share = 0.5
+    allow_empty: Flag = False
+
+
+class Defaults(Section):
+    """What tables inherit."""
+
+    schedule: Schedule = Schedule()
+    guards: Guards = Guards()
+    lane: Name = "small"
+    max_batch_rows: Positive = 1_000_000
+
+
+class Table(Section):
+    """One table to capture; None is inherited from ``defaults``."""
+
+    source: ConnectionName
+    schema_: Name = Field(alias="schema")
+    name: Name
+    key: Columns | None = Field(default=None, min_length=1)
+    strategy: Literal["full", "windowed", "chunked", "incremental"] = "full"
+    lane: Name | None = None
+    schedule: Schedule | None = None
+    exclude_columns: Columns = ()
+    target_table: Name | None = None
+    guards: Guards = Guards()
+    max_batch_rows: Positive | None = None
+
+
+class TablesFile(Section):
+    """What a file named by ``include`` holds."""
+
+    tables: list[Table] = []
+
+
+class Document(Section):
+    """The main file. Nothing is required here, so that a part can be left out and the rest
+    still judged; ``resolve`` misses what is missing.
+    """
+
+    connections: dict[ConnectionName, Connection] = {}
+    target: Target | None = None
+    lanes: Lanes = Lanes()
+    runtime: Runtime = Runtime()
+    http: Http = Http()
+    logging: Logging = Logging()
+    defaults: Defaults = Defaults()
+    include: list[Name] = []
+    tables: list[Table] = []
+
+
+class Variables(Document, BaseSettings):
+    """The same sections, as environment variables name them."""
+
+    model_config = SettingsConfigDict(env_prefix="CDC__", env_nested_delimiter="__")
