@@ -1,0 +1,1 @@
+"""Tests of cdc_daemon; run from the repository's root."""

@@ -1,0 +1,1 @@
+"""What tests stand on: databases, a proxy with failpoints, child processes, TPC-H."""
