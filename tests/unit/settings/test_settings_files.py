@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
+from pathlib import Path
 
 import pytest
 
+from cdc_daemon.errors import ConfigError
 from cdc_daemon.settings.document import parse
+from cdc_daemon.settings.load import load
+from tests.support.privileges import unprivileged
 
 
 @pytest.mark.parametrize(
@@ -94,13 +98,18 @@ def test_a_directory_for_a_file(issues_of, folder, valid):
     ]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_file_without_permission(issues_of, write, valid):
+def test_a_file_without_permission(valid):
     """A file that may not be read is an issue that says so."""
-    write("tables: []", "t.yaml").chmod(0)
-    assert issues_of(valid + "include: [t.yaml]\n") == [
-        "t.yaml: may not be read by this user; grant read permission"
-    ]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "main.yaml").write_text(valid + "include: [t.yaml]\n")
+        (folder / "t.yaml").write_text("tables: []")
+        (folder / "t.yaml").chmod(0)
+        with unprivileged(), pytest.raises(ConfigError) as caught:
+            load(folder / "main.yaml", {})
+    issue = f"{folder}/t.yaml: may not be read by this user; grant read permission"
+    assert caught.value.issues == (issue,)
 
 
 class TestInclude:
