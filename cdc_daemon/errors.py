@@ -12,6 +12,7 @@
     │  ├─ NullKey, DuplicateKey   manual   1
     │  ├─ KeyTooLong              manual   1
     │  ├─ Unrepresentable         manual   1
+    │  ├─ TooManyChanges          manual   1
     │  └─ GuardTripped            manual   1     a person looks, then ``release``
     ├─ SchemaError
     │  ├─ TableNotFound           manual   1
@@ -174,6 +175,12 @@ class GuardTripped(DataError):
     def __init__(self, message: str, *, guards: tuple[str, ...]) -> None:
         super().__init__(message)
         self.guards = guards
+
+
+class TooManyChanges(DataError):
+    """One batch would change more rows than the table allows after its first load."""
+
+    remedy = "If the change is wanted, raise `max_batch_rows:` of the table and `release` it."
 
 
 class SchemaError(CdcError):

@@ -34,7 +34,7 @@ class Logger(Protocol):
 def batch_line(outcome: RunOutcome) -> Mapping[str, object]:
     """The fields of the line; what a run did not come to know is left out.
 
-    Steps become ``<step>_seconds``, and ``seconds`` their sum.
+    Steps become ``<step>_seconds``; ``table_total_seconds`` is the whole.
     """
     fields: dict[str, object] = {
         "table": outcome.table,
@@ -50,9 +50,7 @@ def batch_line(outcome: RunOutcome) -> Mapping[str, object]:
     }
     if outcome.counts is not None:
         fields |= asdict(outcome.counts)
-    if outcome.seconds:
-        fields |= {f"{step.lower()}_seconds": spent for step, spent in outcome.seconds.items()}
-        fields["seconds"] = sum(outcome.seconds.values())
+    fields |= {f"{step.lower()}_seconds": spent for step, spent in outcome.seconds.items()}
     return {name: value for name, value in fields.items() if value is not None}
 
 

@@ -16,7 +16,7 @@ import polars as pl
 from cdc_daemon.cdc.compare import LATER, OPEN_SCHEMA, VERSION, compare
 from cdc_daemon.cdc.guards import Facts, trips
 from cdc_daemon.cdc.row_hash import CURRENT, HASH, KEY, RECIPES, key_digest
-from cdc_daemon.errors import GuardTripped
+from cdc_daemon.errors import GuardTripped, TooManyChanges
 from cdc_daemon.extract.extractor import extract
 from cdc_daemon.extract.landing import Landing, LandingArea
 from cdc_daemon.model.change import Changes
@@ -170,3 +170,6 @@ def _judge(compared: Compared, observer: RunObserver) -> None:
             f"{job.table.id}: {'; '.join(f'guard {t.guard.value}: {t.reason}' for t in tripped)}",
             guards=tuple(t.guard.value for t in tripped),
         )
+    size, allowed = compared.changes.size, job.table.max_batch_rows
+    if size > allowed and not landed.history.is_empty:
+        raise TooManyChanges(f"{job.table.id}: {size} changes in one batch, allowed are {allowed}")

@@ -59,7 +59,6 @@ def test_a_batch_is_one_line_with_all_there_is_to_know():
         "unchanged": 5,
         "extract_seconds": 1.25,
         "promote_seconds": 0.5,
-        "seconds": 1.75,
     }
 
 
