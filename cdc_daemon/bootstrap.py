@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from cdc_daemon.control.events import ControlEvents
 from cdc_daemon.control.schema import ControlSchema
@@ -79,6 +80,7 @@ def _wired(
         dialect=dialect,
         states=states,
         promoter=Promoter(database=kept, dialect=dialect, control_schema=schema),
+        stage_retention=timedelta(days=config.target.stage_retention_days),
     )
     pipelines = {
         name: Pipeline(

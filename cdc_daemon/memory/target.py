@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -59,6 +59,7 @@ class MemoryTarget:
 
     control: MemoryControl
     clock: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    stage_retention: timedelta = timedelta(days=30)
     bronze: dict[TableId, tuple[Version, ...]] = field(default_factory=dict)
     stage: dict[TableId, tuple[StageRow, ...]] = field(default_factory=dict)
     types: dict[TableId, dict[str, str]] = field(default_factory=dict)
@@ -80,6 +81,13 @@ class MemoryTarget:
             table=table,
             is_empty=not self.bronze.get(spec.id),
         )
+
+    async def sweep(self, spec: TableSpec) -> int:
+        """Stage rows past their retention."""
+        rows = self.stage.get(spec.id, ())
+        kept = tuple(row for row in rows if row.changed_at >= self.clock - self.stage_retention)
+        self.stage[spec.id] = kept
+        return len(rows) - len(kept)
 
     async def open_versions(
         self, spec: TableSpec, history: History, read_at: datetime

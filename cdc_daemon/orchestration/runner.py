@@ -56,6 +56,7 @@ class TableRunner:
             async with self.locks.hold(job.table.id) as lock:
                 pipeline = self.pipelines[job.table.id.source]
                 promoted = await while_held(lock, job.table.id, pipeline.run(job, record))
+                await self._sweep(pipeline, job)
             return record.succeeded(promoted), None
         except asyncio.CancelledError as error:
             outcome = record.cancelled()
@@ -66,6 +67,12 @@ class TableRunner:
             return record.failed(error, _guards(error)), error
         except Exception as error:  # noqa: BLE001 - the boundary: a bug in one table is its own
             return record.broken(error), error
+
+    async def _sweep(self, pipeline: Pipeline, job: Job) -> None:
+        try:
+            await pipeline.target.sweep(job.table)
+        except CdcError as error:  # the batch is history; the next one sweeps again
+            self.telemetry.unrecorded(error)
 
 
 def refusal(job: Job, state: TableState) -> tuple[str, str, bool] | None:

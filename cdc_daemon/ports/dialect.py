@@ -66,6 +66,10 @@ class TargetDialect(Protocol):
         """The change feed."""
         ...
 
+    def create_stage_index(self, spec: TableSpec) -> str:
+        """By ``_changed_at``: for retention, and for readers that follow the feed."""
+        ...
+
     def create_view(self, spec: TableSpec, names: Sequence[str]) -> str:
         """The mirror: the open versions, columns ``names`` only."""
         ...

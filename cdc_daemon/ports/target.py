@@ -54,6 +54,10 @@ class Target(Protocol):
         """
         ...
 
+    async def sweep(self, spec: TableSpec) -> int:
+        """Remove what the change feed need not keep any longer; the number of rows."""
+        ...
+
     async def ping(self) -> None:
         """Connect and ask for nothing."""
         ...

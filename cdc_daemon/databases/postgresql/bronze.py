@@ -64,7 +64,7 @@ async def needs(
     else:
         ddl += _added(spec, dialect, table, bronze, spec.bronze, VERSION_COLUMNS)
     if not stage:
-        ddl.append(dialect.create_stage(spec, table))
+        ddl += [dialect.create_stage(spec, table), dialect.create_stage_index(spec)]
     else:
         ddl += _added(spec, dialect, table, stage, spec.stage, STAGE_COLUMNS)
     ordered = [n for n in bronze if n in names] + [n for n in names if n not in bronze]

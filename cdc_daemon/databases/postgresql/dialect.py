@@ -64,13 +64,18 @@ class PostgresDialect:
         return f"CREATE TABLE {self.qualified(spec.bronze)} ({columns}{_VERSION_COLUMNS})"
 
     def create_stage(self, spec: TableSpec, table: SourceTable) -> str:
-        """The change feed, with an index for readers that follow it and for its retention."""
+        """The change feed."""
         columns = "".join(f"\n    {self._definition(c, table.key)}," for c in table.columns)
         return f"""CREATE TABLE {self.qualified(spec.stage)} ({columns}
     "_operation" character(1) NOT NULL,
     "_batch_id" bigint NOT NULL,
     "_changed_at" timestamp with time zone NOT NULL
 )"""
+
+    def create_stage_index(self, spec: TableSpec) -> str:
+        """Rows come in the order of time, so that the index grows at its end."""
+        name = shortened(f"{spec.stage.name}_changed", self.max_identifier_bytes)
+        return f'CREATE INDEX {self.quote(name)} ON {self.qualified(spec.stage)} ("_changed_at")'
 
     def create_view(self, spec: TableSpec, names: Sequence[str]) -> str:
         """The mirror of the source."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 import pyarrow as pa
@@ -37,6 +37,7 @@ class PostgresTarget:
     dialect: PostgresDialect
     states: StateReader
     promoter: Promoter
+    stage_retention: timedelta
 
     async def now(self) -> datetime:
         """The server's clock, to the microsecond, in UTC."""
@@ -89,6 +90,14 @@ class PostgresTarget:
     async def promote(self, compared: Compared) -> Promoted:
         """One transaction, as ``load.promote`` says."""
         return await self.promoter.promote(compared)
+
+    async def sweep(self, spec: TableSpec) -> int:
+        """Stage rows past their retention."""
+        before = await self.now() - self.stage_retention
+        async with self.database.session() as session:
+            return await session.execute(
+                f'DELETE FROM {self.dialect.qualified(spec.stage)} WHERE "_changed_at" < $1', before
+            )
 
     async def ping(self) -> None:
         """Connect and ask for nothing."""
