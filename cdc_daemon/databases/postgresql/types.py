@@ -72,8 +72,10 @@ _SIMPLE: Mapping[str, LogicalType] = MappingProxyType(
     }
 )
 _EXACT_TEXT = frozenset(
-    ("interval", "timetz", "xml", "tsvector", "tsquery", "jsonpath", "pg_snapshot")
-    + ("txid_snapshot", "point", "line", "lseg", "box", "path", "polygon", "circle")
+    {
+        *("interval", "timetz", "xml", "tsvector", "tsquery", "jsonpath", "pg_snapshot"),
+        *("txid_snapshot", "point", "line", "lseg", "box", "path", "polygon", "circle"),
+    }
 )
 _EXACT_TEXT_KEYS = frozenset(["inet", "cidr", "macaddr", "macaddr8", "bit", "varbit", "pg_lsn"])
 
