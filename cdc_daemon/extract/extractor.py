@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -73,11 +74,12 @@ async def _land(
     check = _KeyCheck(table, shape, max_key_bytes)
     recipe = RECIPES[CURRENT](shape.columns)
     hashes = (key_digest(shape.key_columns).alias(KEY), recipe.alias(HASH))
-    async for frame in reading.batches(shape.columns):
-        await asyncio.to_thread(check, frame)
-        digests.append(await asyncio.to_thread(frame.select, *hashes))
-        await landing.add(frame)
-        progress(landing.rows)
+    async with aclosing(reading.batches(shape.columns)) as frames:
+        async for frame in frames:
+            await asyncio.to_thread(check, frame)
+            digests.append(await asyncio.to_thread(frame.select, *hashes))
+            await landing.add(frame)
+            progress(landing.rows)
     return pl.concat(digests)
 
 

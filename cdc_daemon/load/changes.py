@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 
@@ -26,7 +27,7 @@ async def changed_rows(compared: Compared) -> AsyncIterator[pl.DataFrame]:
     """Every changed row: source columns (NULL for deletes, keys apart), then ``CHANGE_COLUMNS``."""
     columns = compared.landed.history.table.columns
     fields = [column.field for column in columns]
-    plan = _opening(compared)
+    plan = await asyncio.to_thread(_opening, compared)
     hashes = compared.landed.digests[HASH]
     async for rows in compared.landed.rows.take(plan["landed"]):
         full = rows.join(

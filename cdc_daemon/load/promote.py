@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cdc_daemon.cdc.row_hash import CURRENT
-from cdc_daemon.errors import LostRace
+from cdc_daemon.errors import LostRace, StatementFailed
 from cdc_daemon.load.changes import CHANGE_COLUMNS, VERSION_COLUMNS, changed_rows, first_versions
 from cdc_daemon.load.statements import LOAD, LOAD_TABLE, Statements
 from cdc_daemon.model.change import Counts
@@ -39,8 +39,20 @@ class Promoter:
             ClockSkew: the table's last instant is far ahead of ``read_at``.
         """
         landed = compared.landed
-        table, history = landed.job.table, landed.history
-        at = instant(table.id, landed.batch.read_at, history.state.last_instant)
+        history = landed.history
+        at = instant(landed.job.table.id, landed.batch.read_at, history.state.last_instant)
+        try:
+            counted = await self._commit(compared, at)
+        except StatementFailed as error:
+            if await self._epoch(compared) != history.state.epoch:
+                raise _lost(compared) from error
+            raise
+        return Promoted(
+            batch=landed.batch, instant=at, counts=counted, epoch=history.state.epoch + 1
+        )
+
+    async def _commit(self, compared: Compared, at: datetime) -> Counts:
+        history = compared.landed.history
         async with self.database.transaction() as session:
             step = _Promotion(
                 session=session,
@@ -48,21 +60,36 @@ class Promoter:
                 at=at,
                 counts=counts(compared),
                 dialect=self.dialect,
-                statements=Statements(
-                    dialect=self.dialect,
-                    spec=table,
-                    table=history.table,
-                    control_schema=self.control_schema,
-                ),
+                statements=self._statements(compared),
             )
             if history.is_empty:
                 await step.first_load()
             else:
                 await step.changes()
             await step.checkpoint()
-        return Promoted(
-            batch=landed.batch, instant=at, counts=step.counts, epoch=history.state.epoch + 1
+        return step.counts
+
+    async def _epoch(self, compared: Compared) -> int:
+        table = compared.landed.job.table.id
+        async with self.database.session() as session:
+            rows = await session.fetch(
+                self._statements(compared).epoch(), table.source, table.schema, table.name
+            )
+        return int(rows[0][0]) if rows else 0
+
+    def _statements(self, compared: Compared) -> Statements:
+        return Statements(
+            dialect=self.dialect,
+            spec=compared.landed.job.table,
+            table=compared.landed.history.table,
+            control_schema=self.control_schema,
         )
+
+
+def _lost(compared: Compared) -> LostRace:
+    landed = compared.landed
+    epoch = landed.history.state.epoch
+    return LostRace(f"{landed.job.table.id}: promoted by somebody else since epoch {epoch}")
 
 
 def counts(compared: Compared) -> Counts:
@@ -145,10 +172,9 @@ class _Promotion:
         self._exactly("load", loaded, self.counts.opened + self.counts.deleted)
 
     async def _fence(self) -> None:
-        landed = self.compared.landed
-        epoch = landed.history.state.epoch
+        epoch = self.compared.landed.history.state.epoch
         if await self.session.execute(self.statements.fence(), *self._id, epoch) != 1:
-            raise LostRace(f"{landed.job.table.id}: promoted by somebody else since epoch {epoch}")
+            raise _lost(self.compared)
 
     async def checkpoint(self) -> None:
         """Moves only here, with the rows it covers (law 1)."""

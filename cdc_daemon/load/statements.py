@@ -39,6 +39,13 @@ class Statements:
             "WHERE source = $1 AND schema_name = $2 AND table_name = $3 AND epoch = $4"
         )
 
+    def epoch(self) -> str:
+        """Parameters: source, schema, name."""
+        return (
+            f"SELECT epoch FROM {self._control('table_state')} "
+            "WHERE source = $1 AND schema_name = $2 AND table_name = $3"
+        )
+
     def stage_deleted(self) -> str:
         """The last known values of what is about to close. Parameters: batch, instant."""
         q = self.dialect.quote

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -59,7 +59,7 @@ class MemoryReading:
         """Rows of the snapshot, if the table is read in one."""
         return self.rows.height if self.table.snapshot else None
 
-    async def batches(self, columns: Sequence[Column]) -> AsyncIterator[pl.DataFrame]:
+    async def batches(self, columns: Sequence[Column]) -> AsyncGenerator[pl.DataFrame, None]:
         """The rows, a thousand at a time."""
         casts = [pl.col(c.field).cast(c.carrier) for c in columns]
         for piece in self.rows.iter_slices(BATCH_ROWS):

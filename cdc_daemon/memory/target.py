@@ -5,7 +5,7 @@ A promote works on copies and swaps them in at its end: all of it, or nothing.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -90,8 +90,8 @@ class MemoryTarget:
         return len(rows) - len(kept)
 
     async def open_versions(
-        self, spec: TableSpec, history: History, read_at: datetime
-    ) -> AsyncIterator[pl.DataFrame]:
+        self, spec: TableSpec, history: History, after: datetime
+    ) -> AsyncGenerator[pl.DataFrame, None]:
         """What has no end."""
         opened = [v for v in self.bronze.get(spec.id, ()) if v.valid_to is None]
         key = history.table.key_columns
@@ -103,7 +103,7 @@ class MemoryTarget:
                 },
                 HASH: pl.Series([v.row_hash for v in opened], dtype=pl.UInt128),
                 VERSION: pl.Series([v.hash_version for v in opened], dtype=pl.Int16),
-                LATER: pl.Series([v.valid_from > read_at for v in opened], dtype=pl.Boolean),
+                LATER: pl.Series([v.valid_from > after for v in opened], dtype=pl.Boolean),
             }
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -129,11 +129,14 @@ class Pipeline:
             return frames[0]
         fields = [column.field for column in history.table.key_columns]
         digest = key_digest(history.table.key_columns).alias(KEY)
-        async for frame in self.target.open_versions(
-            landed.job.table, history, landed.batch.read_at
-        ):
-            await keys.add(frame.select(fields))
-            frames.append(await asyncio.to_thread(frame.select, digest, HASH, VERSION, LATER))
+        # what began before we read has an instant up to the last one known then, even where
+        # the clock has stepped back since
+        after = max(landed.batch.read_at, history.state.last_instant or landed.batch.read_at)
+        found = self.target.open_versions(landed.job.table, history, after)
+        async with aclosing(found) as versions:
+            async for frame in versions:
+                await keys.add(frame.select(fields))
+                frames.append(await asyncio.to_thread(frame.select, digest, HASH, VERSION, LATER))
         return pl.concat(frames)
 
     async def _reopened(self, landed: Landed, changes: Changes) -> pl.Series:
@@ -149,7 +152,8 @@ class Pipeline:
 
 async def _rehashed(landed: Landed, opened: pl.DataFrame) -> dict[int, pl.Series]:
     """The landed rows' hashes under each older recipe that open versions still have (law 5)."""
-    versions = [v for v in opened[VERSION].unique().to_list() if v != CURRENT and v in RECIPES]
+    found = await asyncio.to_thread(opened[VERSION].unique)
+    versions = [v for v in found.to_list() if v != CURRENT and v in RECIPES]
     result = {}
     for version in versions:
         recipe = RECIPES[version](landed.history.table.columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -32,8 +32,10 @@ class Reading(Protocol):
         """Rows in the snapshot; None where the engine gave none (law 10)."""
         ...
 
-    def batches(self, columns: Sequence[Column]) -> AsyncIterator[pl.DataFrame]:
+    def batches(self, columns: Sequence[Column]) -> AsyncGenerator[pl.DataFrame, None]:
         """The rows, once, in carriers (``schema.carrier``), under their fields.
+
+        Close it (``contextlib.aclosing``): until then it holds a session.
 
         Raises:
             DoesNotFit: a value needs its column carried as text; begin again.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Protocol
 
@@ -32,12 +32,12 @@ class Target(Protocol):
         ...
 
     def open_versions(
-        self, spec: TableSpec, history: History, read_at: datetime
-    ) -> AsyncIterator[pl.DataFrame]:
+        self, spec: TableSpec, history: History, after: datetime
+    ) -> AsyncGenerator[pl.DataFrame, None]:
         """The open versions: key columns in carriers, and row hash, recipe, and ``_later``.
 
         ``_row_hash`` is a 128-bit unsigned integer; ``_later`` marks versions that began after
-        ``read_at``.
+        ``after``. Close it: until then it holds a session.
         """
         ...
 

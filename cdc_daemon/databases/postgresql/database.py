@@ -33,6 +33,11 @@ SETTINGS = {
     "xmloption": "content",
     "client_encoding": "UTF8",
     "standard_conforming_strings": "on",
+    # a policy that hides rows is an error, not a mass delete
+    "row_security": "off",
+    # a long read is not idle, and is cancelled rather than timed out
+    "idle_in_transaction_session_timeout": "0",
+    "statement_timeout": "0",
 }
 
 

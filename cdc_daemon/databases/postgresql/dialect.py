@@ -116,11 +116,7 @@ class PostgresDialect:
 
     def _temporary(self, load: str, columns: Sequence[Column], own: str) -> str:
         """Gone with the transaction, and never in the log."""
-        loaded = "".join(
-            f"\n    {self.quote(c.target_name)} "
-            f"{'text' if is_sent_as_text(c) else column_type(c.type)},"
-            for c in columns
-        )
+        loaded = "".join(f"\n    {self.quote(c.target_name)} {_sent_type(c)}," for c in columns)
         return f"CREATE TEMPORARY TABLE {self.quote(load)} ({loaded}\n    {own}\n) ON COMMIT DROP"
 
     def drop_load(self, load: str) -> str | None:  # noqa: ARG002 - other engines need it
@@ -152,3 +148,11 @@ class PostgresDialect:
             f"WHERE {self.same_key(table)} "
             'AND b."_valid_to" IS NULL AND b."_row_hash" = l."_closes"'
         )
+
+
+def _sent_type(column: Column) -> str:
+    """The collation is that of bronze's keys, so that the two can be compared."""
+    if is_sent_as_text(column):
+        return "text"
+    collation = ' COLLATE "C"' if isinstance(column.type, Text) else ""
+    return column_type(column.type) + collation

@@ -9,8 +9,8 @@ an ALTER's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -25,6 +25,7 @@ from cdc_daemon.databases.postgresql.dialect import PostgresDialect
 from cdc_daemon.databases.postgresql.errors import translated
 from cdc_daemon.databases.postgresql.session import PostgresSession
 from cdc_daemon.databases.postgresql.types import read_expression
+from cdc_daemon.errors import UnsupportedType
 from cdc_daemon.model.table import QualifiedName, TableSpec
 from cdc_daemon.schema.table import Column, SourceTable
 
@@ -45,6 +46,7 @@ class PostgresSource:
     async def read(self, spec: TableSpec) -> AsyncIterator[PostgresReading]:
         """Open a snapshot of the table."""
         async with self.database.session() as session:
+            await _refuse_unknown_text(session, spec)
             # found first, because the first query of the transaction takes its snapshot
             relation = await find_relation(session, spec.id)
             await session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -87,7 +89,7 @@ class PostgresReading:
         rows = await self.session.fetch(f"SELECT count(*) FROM {self.source.name(self.spec)}")
         return int(rows[0][0])
 
-    async def batches(self, columns: Sequence[Column]) -> AsyncIterator[pl.DataFrame]:
+    async def batches(self, columns: Sequence[Column]) -> AsyncGenerator[pl.DataFrame, None]:
         """The rows of the snapshot, decoded."""
         quote = self.source.dialect.quote
         selected = ", ".join(read_expression(quote(c.name), c) for c in columns)
@@ -96,8 +98,9 @@ class PostgresReading:
             f"SET TRANSACTION SNAPSHOT '{self.snapshot}'",
         )
         select = f"SELECT {selected} FROM {self.source.name(self.spec)}"
-        async for batch in arrow_batches(self.source.database, select, begin):
-            yield await asyncio.to_thread(decode, batch, columns)
+        async with aclosing(arrow_batches(self.source.database, select, begin)) as batches:
+            async for batch in batches:
+                yield await asyncio.to_thread(decode, batch, columns)
 
     async def table_now(self) -> SourceTable:
         """The columns and the key as they are now; this ends the snapshot."""
@@ -107,9 +110,18 @@ class PostgresReading:
         )
 
 
+async def _refuse_unknown_text(session: PostgresSession, spec: TableSpec) -> None:
+    encoding = (await session.fetch("SHOW server_encoding"))[0][0]
+    if encoding == "SQL_ASCII":  # law 6: bytes of no known meaning are no text
+        raise UnsupportedType(
+            f"{spec.id}: the database's encoding is SQL_ASCII; what its text means is not known",
+            remedy="Convert the database to UTF8.",
+        )
+
+
 async def arrow_batches(
     database: PostgresDatabase, select: str, before: Sequence[str] = ()
-) -> AsyncIterator[pa.RecordBatch]:
+) -> AsyncGenerator[pa.RecordBatch, None]:
     """The rows of ``select`` as Arrow, in bounded batches; cancelled with the caller."""
     doing = f"connection {database.spec.name}: reading"
     async with database.reader() as connection:

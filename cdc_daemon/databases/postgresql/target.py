@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -18,12 +19,14 @@ from cdc_daemon.databases.postgresql.decode import decode
 from cdc_daemon.databases.postgresql.dialect import PostgresDialect
 from cdc_daemon.databases.postgresql.source import arrow_batches
 from cdc_daemon.databases.postgresql.types import read_expression
+from cdc_daemon.errors import Unrepresentable
 from cdc_daemon.load.promote import Promoter
 from cdc_daemon.load.statements import LOAD, LOAD_TABLE
 from cdc_daemon.model.run import Promoted
 from cdc_daemon.model.table import TableSpec
 from cdc_daemon.ports.control import StateReader
 from cdc_daemon.ports.flow import POSITION, Compared, History
+from cdc_daemon.ports.source import DoesNotFit
 from cdc_daemon.schema.table import Column, SourceTable
 
 _VERSION_FIELDS = (HASH, VERSION, LATER)
@@ -59,8 +62,8 @@ class PostgresTarget:
         )
 
     async def open_versions(
-        self, spec: TableSpec, history: History, read_at: datetime
-    ) -> AsyncIterator[pl.DataFrame]:
+        self, spec: TableSpec, history: History, after: datetime
+    ) -> AsyncGenerator[pl.DataFrame, None]:
         """The open versions' keys and hashes, as Arrow."""
         key = tuple(_stored(column) for column in history.table.key_columns)
         quote = self.dialect.quote
@@ -68,11 +71,17 @@ class PostgresTarget:
         # the instant is ours, and COPY takes no parameters
         select = (
             f'SELECT {values}, "_row_hash", "_hash_version", '
-            f"\"_valid_from\" > '{read_at.isoformat()}'::timestamptz "
+            f"\"_valid_from\" > '{after.isoformat()}'::timestamptz "
             f'FROM {self.dialect.qualified(spec.bronze)} WHERE "_valid_to" IS NULL'
         )
-        async for batch in arrow_batches(self.database, select):
-            yield await asyncio.to_thread(_decoded, batch, key)
+        async with aclosing(arrow_batches(self.database, select)) as batches:
+            async for batch in batches:
+                try:
+                    yield await asyncio.to_thread(_decoded, batch, key)
+                except DoesNotFit as error:
+                    raise Unrepresentable(
+                        f"{spec.id}: an open version has a key that is no finite number"
+                    ) from error
 
     async def known(self, spec: TableSpec, history: History, keys: pl.DataFrame) -> pl.Series:
         """Ask with a temporary table that goes with the transaction."""
