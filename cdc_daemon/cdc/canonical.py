@@ -4,8 +4,9 @@
 logical type          canonical form
 ====================  ===========================================================================
 Boolean               ``0`` or ``1``
-Integer, Decimal      decimal digits: no exponent, no leading or trailing zeros, ``-`` only before
-                      a number that is not zero; ``NaN``, ``Infinity``, ``-Infinity``
+Integer, Decimal      decimal digits: no exponent, no needless zeros (one stands before a leading
+                      point), ``-`` only before a number that is not zero; ``NaN``,
+                      ``Infinity``, ``-Infinity``
 Float                 the IEEE 754 bits of the value as binary64, as an unsigned decimal number;
                       every NaN is 9221120237041090560
 Text, Json, Native    the text itself, as UTF-8
@@ -88,7 +89,7 @@ def _any_number(text: pl.Expr) -> pl.Expr:
     """Engines write numbers without exponent; they differ in zeros and in special values."""
     cut = text.str.strip_chars_end("0").str.strip_chars_end(".")
     trimmed = pl.when(text.str.contains(".", literal=True)).then(cut).otherwise(text)
-    plain = trimmed.str.replace(r"^(-?)0+(\d)", "${1}${2}")
+    plain = trimmed.str.replace(r"^(-?)0+(\d)", "${1}${2}").str.replace(r"^(-?)\.", "${1}0.")
     return (
         pl.when(plain.is_in(["-0", "-", ""])).then(pl.lit("0")).otherwise(plain.replace(_SPECIAL))
     )

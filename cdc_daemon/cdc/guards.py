@@ -49,7 +49,11 @@ def _trips(facts: Facts, limits: GuardLimits) -> Iterator[Trip]:
     if facts.extracted == 0 and facts.usual and facts.usual[0] and not limits.allow_empty:
         yield Trip(Guard.EMPTY, f"extracted no rows, the last batch had {facts.usual[0]}")
     usual = median(facts.usual) if facts.usual else 0
-    if usual >= limits.min_rows and 0 < facts.extracted < limits.min_share_of_usual * usual:
+    if (
+        usual >= limits.min_rows
+        and facts.extracted > 0
+        and (facts.extracted / usual < limits.min_share_of_usual)
+    ):
         yield Trip(
             Guard.SHRUNK,
             f"extracted {facts.extracted} rows, usual are {usual:.0f}; "
@@ -64,7 +68,7 @@ def _shares(facts: Facts, limits: GuardLimits) -> Iterator[Trip]:
         (Guard.DELETES, facts.deleted, limits.max_delete_share),
         (Guard.UPDATES, facts.updated, limits.max_update_share),
     ):
-        if seen > allowed * facts.opened:
+        if facts.opened and seen / facts.opened > allowed:
             yield Trip(
                 guard,
                 f"{seen} of {facts.opened} open versions ({seen / facts.opened:.1%}) "

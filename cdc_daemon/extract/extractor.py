@@ -12,7 +12,7 @@ import polars as pl
 from cdc_daemon.cdc.canonical import canonical
 from cdc_daemon.cdc.compare import duplicates
 from cdc_daemon.cdc.row_hash import CURRENT, HASH, KEY, RECIPES, key_digest
-from cdc_daemon.errors import DuplicateKey, KeyTooLong, NullKey, SchemaMoved
+from cdc_daemon.errors import DuplicateKey, KeyTooLong, NullKey, SchemaMoved, Unrepresentable
 from cdc_daemon.extract.landing import Landing
 from cdc_daemon.model.table import TableId
 from cdc_daemon.ports.source import DoesNotFit, Reading
@@ -49,7 +49,7 @@ async def extract(
             digests = await _land(table, shape, reading, landing, max_key_bytes, progress)
         except DoesNotFit as unfit:
             landing.clear()
-            shape = _with_text(shape, unfit.column)
+            shape = _with_text(table, shape, unfit.column)
     twice = await asyncio.to_thread(duplicates, digests)
     if twice.len():
         raise DuplicateKey(
@@ -86,8 +86,10 @@ async def _land(
 _NOTHING = pl.DataFrame(schema={KEY: pl.UInt128, HASH: pl.UInt128})
 
 
-def _with_text(shape: SourceTable, column: str) -> SourceTable:
-    columns = tuple(replace(c, as_text=True) if c.field == column else c for c in shape.columns)
+def _with_text(table: TableId, shape: SourceTable, field: str) -> SourceTable:
+    columns = tuple(replace(c, as_text=True) if c.field == field else c for c in shape.columns)
+    if columns == shape.columns:
+        raise Unrepresentable(f"{table}: a value does not even fit as text, in field {field}")
     return replace(shape, columns=columns)
 
 

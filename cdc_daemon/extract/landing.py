@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -96,9 +97,14 @@ class LandingArea:
         """
         with _failing(self._parent):
             sweep(self._parent)
-            self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._parent))
-            self._lock = os.open(self._folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            while not self._made_ours():
+                self.close()  # a sweeper came between making the folder and locking it
+
+    def _made_ours(self) -> bool:
+        self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._parent))
+        self._lock = os.open(self._folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        return (self._folder / _LOCK).exists()
 
     def close(self) -> None:
         """Remove the folder with all that is in it."""
@@ -110,8 +116,9 @@ class LandingArea:
     @contextmanager
     def landing(self) -> Iterator[Landing]:
         """A landing; its files are gone when the block ends."""
-        if self._folder is None:
-            self.open()
+        if self._folder is None or not self._folder.exists():
+            self.close()
+            self.open()  # for the first time, or again after somebody cleaned up
         assert self._folder is not None  # noqa: S101 - just opened
         self._made += 1
         folder = self._folder / f"{self._made:08}"
@@ -143,6 +150,11 @@ def _failing(place: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, pl.exceptions.ComputeError) as error:
-        number = getattr(error, "errno", None)
-        reason = os.strerror(number) if number else type(error).__name__
-        raise LandingFailed(f"landing files in {place.parent}: {reason}") from error
+        raise LandingFailed(f"landing files in {place}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Of an error text of polars only the system's number is taken, nothing is copied (law 9)."""
+    told = re.search(r"\(os error (\d+)\)", str(error))
+    number = getattr(error, "errno", None) or (int(told[1]) if told else None)
+    return os.strerror(number) if number else type(error).__name__

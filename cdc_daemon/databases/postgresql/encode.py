@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cdc_daemon.databases.postgresql.decode import EPOCH_DAYS, EPOCH_MICROSECONDS
 from cdc_daemon.schema.carrier import DATE_INFINITY, TIMESTAMP_INFINITY
@@ -69,4 +70,4 @@ def hash_bytes(hashes: pl.Series) -> pa.Array:
     if not hashes.null_count():
         return whole
     absent = pa.nulls(len(hashes), pa.binary(HASH_BYTES))
-    return pa.compute.if_else(hashes.is_null().to_arrow(), absent, whole)
+    return pc.if_else(hashes.is_null().to_arrow(), absent, whole)

@@ -1,0 +1,1 @@
+UPDATE "bronze"."core_a""b" AS b SET "_valid_to" = $1, "_is_current" = false, "_closed_by" = l."_operation", "_closed_batch_id" = $2 FROM "_cdc_load" AS l WHERE b."a""b" = l."a""b" AND b."order" = l."order" AND b."exact" = CAST(l."exact" AS numeric) AND b."_valid_to" IS NULL AND b."_row_hash" = l."_closes";

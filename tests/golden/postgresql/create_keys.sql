@@ -1,0 +1,6 @@
+CREATE TEMPORARY TABLE "_cdc_keys" (
+    "a""b" text COLLATE "C",
+    "order" bigint,
+    "exact" text,
+    "_position" bigint NOT NULL
+) ON COMMIT DROP;

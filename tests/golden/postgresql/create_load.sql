@@ -1,0 +1,20 @@
+CREATE TEMPORARY TABLE "_cdc_load" (
+    "order" bigint,
+    "a""b" text COLLATE "C",
+    "_valid_from_src" timestamp with time zone,
+    "_valid_from_src_src" timestamp(3) without time zone,
+    "Größe" numeric(10,2),
+    "exact" text,
+    "mixedCase" character varying(10) COLLATE "C",
+    "a]b;--" character(3) COLLATE "C",
+    "two words" jsonb,
+    "😀" bytea,
+    "list" text,
+    "day" date,
+    "hour" time(0) without time zone,
+    "flag" boolean,
+    "$1" uuid,
+    "real" real,
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx_c71bd109" smallint,
+    "_operation" character(1) NOT NULL, "_row_hash" bytea, "_closes" bytea
+) ON COMMIT DROP;

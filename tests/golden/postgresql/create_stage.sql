@@ -1,0 +1,22 @@
+CREATE TABLE "Stage Area"."core_a""b" (
+    "order" bigint NOT NULL,
+    "a""b" text COLLATE "C" NOT NULL,
+    "_valid_from_src" timestamp with time zone,
+    "_valid_from_src_src" timestamp(3) without time zone,
+    "Größe" numeric(10,2),
+    "exact" numeric NOT NULL,
+    "mixedCase" character varying(10),
+    "a]b;--" character(3),
+    "two words" jsonb,
+    "😀" bytea,
+    "list" integer[],
+    "day" date,
+    "hour" time(0) without time zone,
+    "flag" boolean,
+    "$1" uuid,
+    "real" real,
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx_c71bd109" smallint,
+    "_operation" character(1) NOT NULL,
+    "_batch_id" bigint NOT NULL,
+    "_changed_at" timestamp with time zone NOT NULL
+);

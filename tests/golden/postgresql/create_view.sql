@@ -1,0 +1,1 @@
+CREATE OR REPLACE VIEW "bronze"."core_a""b_current" AS SELECT "order", "a""b", "_valid_from_src", "_valid_from_src_src", "Größe", "exact", "mixedCase", "a]b;--", "two words", "😀", "list", "day", "hour", "flag", "$1", "real", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx_c71bd109" FROM "bronze"."core_a""b" WHERE "_valid_to" IS NULL;

@@ -1,0 +1,96 @@
+"""PostgreSQL's SQL for a table of awkward names, as it was read and approved.
+
+Law 6: what runs on a target changes only where a person saw the difference. With
+``CDC_UPDATE_GOLDEN=1`` the files are written anew, to be read before they are committed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cdc_daemon.databases.postgresql.dialect import PostgresDialect
+from cdc_daemon.load.statements import LOAD, Statements
+from cdc_daemon.model.table import QualifiedName
+from cdc_daemon.schema.types import (
+    Binary,
+    Boolean,
+    Date,
+    Decimal,
+    Float,
+    Integer,
+    Json,
+    Native,
+    Text,
+    Time,
+    Timestamp,
+    Uuid,
+)
+from tests.factories import make_column, make_spec, make_table
+
+FOLDER = Path(__file__).parent / "postgresql"
+TABLE = make_table(
+    {
+        "order": Integer(64),
+        'a"b': Text(),
+        "_valid_from": Timestamp(zoned=True),
+        "_valid_from_src": Timestamp(3),
+        "Größe": Decimal(10, 2),
+        "exact": Decimal(),
+        "mixedCase": Text(10),
+        "a]b;--": Text(3, fixed=True),
+        "two words": Json(binary=True),
+        "😀": Binary(),
+        "list": Native("postgresql", "integer[]"),
+        "day": Date(),
+        "hour": Time(0),
+        "flag": Boolean(),
+        "$1": Uuid(),
+        "real": Float(32),
+        "x" * 70: Integer(16),
+    },
+    key=('a"b', "order", "exact"),
+)
+SPEC = make_spec(
+    bronze=QualifiedName("bronze", 'core_a"b'), stage=QualifiedName("Stage Area", 'core_a"b')
+)
+DIALECT = PostgresDialect()
+LOADED = Statements(dialect=DIALECT, spec=SPEC, table=TABLE, control_schema="cdc")
+UNIQUE, VERSIONS = DIALECT.create_indexes(SPEC, TABLE)
+STATEMENTS = {
+    "create_bronze": DIALECT.create_bronze(SPEC, TABLE),
+    "create_stage": DIALECT.create_stage(SPEC, TABLE),
+    "create_stage_index": DIALECT.create_stage_index(SPEC),
+    "create_view": DIALECT.create_view(SPEC, [c.target_name for c in TABLE.columns]),
+    "create_index_open_key": UNIQUE,
+    "create_index_key_from": VERSIONS,
+    "add_column": DIALECT.add_column(SPEC.bronze, make_column('new "one"', Text(5))),
+    "create_load": DIALECT.create_load(LOAD, TABLE.columns),
+    "create_keys": DIALECT.create_keys("_cdc_keys", TABLE.key_columns),
+    "fence": LOADED.fence(),
+    "epoch": LOADED.epoch(),
+    "stage_deleted": LOADED.stage_deleted(),
+    "close_versions": LOADED.close_versions(),
+    "open_versions": LOADED.open_versions(),
+    "stage_opened": LOADED.stage_opened(),
+    "forget_window": LOADED.forget_window(),
+    "checkpoint": LOADED.checkpoint(),
+    "advance": LOADED.advance(),
+    "batch": LOADED.batch(),
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_the_statement_is_the_approved_one(name):
+    """No change of the code changes SQL that nobody looked at (law 6)."""
+    path, statement = FOLDER / f"{name}.sql", STATEMENTS[name] + ";\n"
+    if os.environ.get("CDC_UPDATE_GOLDEN") == "1":
+        path.write_text(statement, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == statement
+
+
+def test_every_approved_file_belongs_to_a_statement():
+    """No file stays behind when a statement goes."""
+    assert {path.stem for path in FOLDER.iterdir()} == set(STATEMENTS)
