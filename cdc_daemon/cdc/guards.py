@@ -49,11 +49,8 @@ def _trips(facts: Facts, limits: GuardLimits) -> Iterator[Trip]:
     if facts.extracted == 0 and facts.usual and facts.usual[0] and not limits.allow_empty:
         yield Trip(Guard.EMPTY, f"extracted no rows, the last batch had {facts.usual[0]}")
     usual = median(facts.usual) if facts.usual else 0
-    if (
-        usual >= limits.min_rows
-        and facts.extracted > 0
-        and (facts.extracted / usual < limits.min_share_of_usual)
-    ):
+    share = facts.extracted / usual if usual else 1.0
+    if usual >= limits.min_rows and 0 < share < limits.min_share_of_usual:
         yield Trip(
             Guard.SHRUNK,
             f"extracted {facts.extracted} rows, usual are {usual:.0f}; "

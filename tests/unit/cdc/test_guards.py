@@ -163,3 +163,9 @@ def test_every_guard_that_trips_is_told():
     """All reasons come at once, so that one release is enough."""
     everything = {"extracted": 50, "counted": 60, "deleted": 1_500, "updated": 1_500}
     assert tripped(**everything) == {Guard.COUNT, Guard.SHRUNK, Guard.DELETES, Guard.UPDATES}
+
+
+def test_a_minimum_of_no_rows_divides_by_nothing():
+    """Where batches were empty and no minimum is set, rows that come are no drop."""
+    facts = Facts(extracted=5, counted=5, usual=(0, 0), opened=0, updated=0, deleted=0)
+    assert trips(facts, GuardLimits(min_rows=0)) == ()
