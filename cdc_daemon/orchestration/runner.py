@@ -109,6 +109,9 @@ async def while_held(lock: HeldLock, table: TableId, work: Coroutine[Any, Any, T
         lost.cancel()
         running.cancel()
         await asyncio.wait({running, lost})
+        for ended in (running, lost):
+            if not ended.cancelled():
+                ended.exception()  # told by whoever cancelled us; asyncio need not log it
 
 
 def _guards(error: CdcError) -> tuple[Guard, ...]:

@@ -1,0 +1,91 @@
+"""What commands begin with: the configuration, logging, and the application wired over it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+
+from cdc_daemon.bootstrap import App, app
+from cdc_daemon.model.config import ConfigSnapshot, LoggingSpec
+from cdc_daemon.model.secret import SecretRef
+from cdc_daemon.observability.logging import configure_logging
+from cdc_daemon.observability.progress import TerminalProgress, open_progress
+from cdc_daemon.observability.scrubbing import Secrets
+from cdc_daemon.observability.shapes import Vouched
+from cdc_daemon.observability.telemetry import LogTelemetry
+from cdc_daemon.secrets.resolver import resolve
+from cdc_daemon.settings.load import load
+
+DEFAULT_CONFIG = "config/cdc-daemon.yaml"
+
+
+def config_path(args: Namespace) -> Path:
+    """The main file: ``--config``, else ``CDC_CONFIG``, else the default."""
+    return Path(args.config or os.environ.get("CDC_CONFIG") or DEFAULT_CONFIG)
+
+
+def configuration(args: Namespace) -> ConfigSnapshot:
+    """The configuration in force for this command.
+
+    Raises:
+        ConfigError: with every issue.
+    """
+    return load(config_path(args), os.environ)
+
+
+@asynccontextmanager
+async def opened(config: ConfigSnapshot, *, watched: bool = False) -> AsyncIterator[App]:
+    """The application, with logs and, where it is ``watched`` on a terminal, progress on stderr.
+
+    Raises:
+        ConfigError: the log file cannot be opened.
+    """
+    secrets = Secrets()
+
+    def fetch(reference: SecretRef) -> str:
+        value = resolve(reference, os.environ)
+        secrets.add(value)  # law 9: before anybody can log it
+        return value
+
+    terminal = sys.stderr.isatty()
+    with ExitStack() as stack:
+        progress = stack.enter_context(open_progress(sys.stderr, is_terminal=watched and terminal))
+        shown = isinstance(progress, TerminalProgress)
+        logs = configure_logging(
+            _beside_progress(config.logging) if shown else config.logging,
+            stream=progress if isinstance(progress, TerminalProgress) else sys.stderr,
+            is_terminal=terminal,
+            secrets=secrets,
+        )
+        stack.enter_context(logs)
+        _log_warnings(config)
+        async with app(config, fetch, progress, LogTelemetry()) as wired:
+            yield wired
+
+
+def _beside_progress(spec: LoggingSpec) -> LoggingSpec:
+    """Progress tells the good news; without a file to keep them, those lines are left out."""
+    return replace(spec, level="WARNING") if (spec.level, spec.file) == ("INFO", None) else spec
+
+
+def _log_warnings(config: ConfigSnapshot) -> None:
+    log = structlog.get_logger("cdc_daemon.cli")
+    for warning in config.warnings:
+        log.warning("configuration", message=Vouched(warning))
+
+
+async def control_is_absent(app: App) -> bool:
+    """Whether the target has no control schema yet.
+
+    Raises:
+        ControlSchemaError: it has a newer one.
+        DatabaseError: the target cannot be asked.
+    """
+    return len(await app.control.pending()) == len(app.control.migrations())
