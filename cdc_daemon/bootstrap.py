@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from cdc_daemon.control.events import ControlEvents
@@ -16,14 +17,18 @@ from cdc_daemon.databases.postgresql.dialect import PostgresDialect
 from cdc_daemon.databases.postgresql.lock import PostgresLocks
 from cdc_daemon.databases.postgresql.source import PostgresSource
 from cdc_daemon.databases.postgresql.target import PostgresTarget
+from cdc_daemon.errors import ConfigError
 from cdc_daemon.extract.landing import LandingArea
 from cdc_daemon.load.promote import Promoter
-from cdc_daemon.model.config import ConfigSnapshot
+from cdc_daemon.model.config import ConfigSnapshot, PoolLimits
 from cdc_daemon.model.secret import SecretRef
 from cdc_daemon.orchestration.pipeline import Pipeline
 from cdc_daemon.orchestration.record import Recorder
 from cdc_daemon.orchestration.runner import TableRunner
 from cdc_daemon.ports.telemetry import Progress, Telemetry
+
+SHARED_POOL = 4
+"""Sessions that a connection in both roles needs: one to read, one to write, two for Arrow."""
 
 Resolve = Callable[[SecretRef], str]
 
@@ -34,6 +39,7 @@ class App:
 
     config: ConfigSnapshot
     databases: dict[str, PostgresDatabase]
+    """By connection; the target's own are apart where it is a source, too."""
     target: PostgresTarget
     control: ControlSchema
     states: ControlStates
@@ -48,23 +54,45 @@ async def app(
 ) -> AsyncIterator[App]:
     """Wire the application; nothing connects before it is asked to. Closed in reverse."""
     async with AsyncExitStack() as stack:
-        databases = {name: _database(config, name, resolve) for name in config.connections}
-        for database in databases.values():
+        sources, target = _databases(config, resolve)
+        for database in (*sources.values(), target):
             stack.push_async_callback(database.aclose)
         landings = LandingArea(config.runtime.landing_dir)
         stack.callback(landings.close)
-        yield _wired(config, databases, landings, progress, telemetry)
+        yield _wired(config, sources, target, landings, progress, telemetry)
 
 
-def _database(config: ConfigSnapshot, name: str, resolve: Resolve) -> PostgresDatabase:
-    spec = config.connections[name]
-    reference = spec.password
-    return PostgresDatabase(spec, lambda: resolve(reference) if reference else None)
+def _databases(
+    config: ConfigSnapshot, resolve: Resolve
+) -> tuple[dict[str, PostgresDatabase], PostgresDatabase]:
+    """A database for every connection as a source, and the target's.
+
+    One that is both is two, each with half of its sessions: a batch that reads would otherwise
+    take the session it needs to write.
+    """
+
+    def opened(name: str) -> PostgresDatabase:
+        spec = config.connections[name]
+        if name == config.target.connection and name in read:
+            spec = replace(spec, pool=_halved(name, spec.pool))
+        reference = spec.password
+        return PostgresDatabase(spec, lambda: resolve(reference) if reference else None)
+
+    read = {table.id.source for table in config.tables}
+    return {name: opened(name) for name in config.connections}, opened(config.target.connection)
+
+
+def _halved(name: str, pool: PoolLimits) -> PoolLimits:
+    if pool.max < SHARED_POOL:
+        issue = f"connections.{name}: as source and target it needs `pool.max: {SHARED_POOL}`"
+        raise ConfigError([issue])
+    return replace(pool, min=min(pool.min, pool.max // 2), max=pool.max // 2)
 
 
 def _wired(
     config: ConfigSnapshot,
-    databases: dict[str, PostgresDatabase],
+    sources: dict[str, PostgresDatabase],
+    kept: PostgresDatabase,
     landings: LandingArea,
     progress: Progress,
     telemetry: Telemetry,
@@ -72,7 +100,6 @@ def _wired(
     run_id = uuid.uuid4().hex
     dialect = PostgresDialect()
     schema = config.target.control_schema
-    kept = databases[config.target.connection]
     states = ControlStates(database=kept, dialect=dialect, control_schema=schema)
     events = ControlEvents(database=kept, dialect=dialect, control_schema=schema)
     target = PostgresTarget(
@@ -84,18 +111,19 @@ def _wired(
     )
     pipelines = {
         name: Pipeline(
-            source=PostgresSource(databases[name], dialect),
+            source=PostgresSource(sources[name], dialect),
             target=target,
             batches=states,
             landings=landings,
             max_key_bytes=dialect.max_key_bytes,
             run_id=run_id,
+            reads=asyncio.Semaphore(sources[name].sessions),
         )
         for name in {spec.id.source for spec in config.tables}
     }
     return App(
         config=config,
-        databases=databases,
+        databases=sources,
         target=target,
         control=ControlSchema(database=kept, dialect=dialect, target=config.target),
         states=states,
@@ -108,5 +136,6 @@ def _wired(
             recorder=Recorder(events=events, states=states, telemetry=telemetry, run_id=run_id),
             progress=progress,
             telemetry=telemetry,
+            batches=asyncio.Semaphore(kept.sessions),
         ),
     )

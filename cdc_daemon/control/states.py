@@ -76,8 +76,11 @@ class ControlStates:
         )
 
     async def release(self, table: TableId) -> frozenset[Guard]:
-        """Let a held table run; what held it passes one batch."""
-        held = (await self.state(table)).held_guards
+        """Let a held table run; what held it passes one batch. Nothing for one not held."""
+        state = await self.state(table)
+        held = state.held_guards
+        if state.held is None:
+            return held
         await self._set(
             table,
             "held_reason = NULL, held_guards = NULL, held_at = NULL, accepted_guards = $4, "

@@ -54,8 +54,11 @@ class MemoryControl:
         await self._set(table, held=reason, held_guards=guards)
 
     async def release(self, table: TableId) -> frozenset[Guard]:
-        """What held it passes one batch."""
-        guards = (await self.state(table)).held_guards
+        """What held it passes one batch; nothing for a table not held."""
+        state = await self.state(table)
+        guards = state.held_guards
+        if state.held is None:
+            return guards
         await self._set(table, held=None, held_guards=frozenset(), accepted=guards, failures=0)
         return guards
 

@@ -23,6 +23,10 @@ class LogTelemetry:
         """Context of this task, and of tasks it starts, until the block ends."""
         return structlog.contextvars.bound_contextvars(**context)
 
+    def numbered(self, batch: int) -> None:
+        """For this task alone: the batch is a task of its own."""
+        structlog.contextvars.bind_contextvars(batch_id=batch)
+
     def outcome(self, outcome: RunOutcome, error: BaseException | None) -> None:
         """One line; only a failure carries its chain of causes."""
         failed = outcome.status is Status.FAILED

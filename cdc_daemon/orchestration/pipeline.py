@@ -39,6 +39,8 @@ class Pipeline:
     landings: LandingArea
     max_key_bytes: int
     run_id: str
+    reads: asyncio.Semaphore
+    """One place for each session the source has for us: batches beyond that wait their turn."""
 
     async def run(self, job: Job, observer: RunObserver) -> Promoted:
         """One batch of the job's table.
@@ -58,8 +60,9 @@ class Pipeline:
     ) -> AsyncIterator[Compared]:
         """The flow as far as the guards; without a number nothing at all is written."""
         with self.landings.landing() as rows, self.landings.landing() as keys:
-            with observer.step("EXTRACT"):
-                landed = await self._extract(job, rows, observer, numbered=numbered)
+            async with self.reads:
+                with observer.step("EXTRACT"):
+                    landed = await self._extract(job, rows, observer, numbered=numbered)
             with observer.step("CDC_PROMOTION"):
                 compared = await self._compare(landed, keys)
             yield compared

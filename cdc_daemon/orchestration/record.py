@@ -28,6 +28,7 @@ class RunRecord:
 
     table: TableId
     progress: Progress
+    telemetry: Telemetry
     batch: Batch | None = None
     accepted: tuple[Guard, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class RunRecord:
     def numbered(self, batch: Batch) -> None:
         """The batch has its number."""
         self.batch = batch
+        self.telemetry.numbered(batch.number)
 
     def rows(self, n: int, total: int | None) -> None:
         """Rows extracted so far."""

@@ -33,11 +33,17 @@ class TableRunner:
     recorder: Recorder
     progress: Progress
     telemetry: Telemetry
+    batches: asyncio.Semaphore
+    """One place for each session the target has for us."""
 
     async def run(self, job: Job) -> RunOutcome:
         """Everything that can happen to a job, as a value."""
+        async with self.batches:
+            return await self._run(job)
+
+    async def _run(self, job: Job) -> RunOutcome:
         table = job.table.id
-        record = RunRecord(table, self.progress)
+        record = RunRecord(table, self.progress, self.telemetry)
         with self.telemetry.bound(run_id=self.recorder.run_id, table=str(table)):
             self.progress.started(table)
             outcome, error = await self._attempt(job, record)

@@ -60,6 +60,10 @@ class Telemetry(Protocol):
         """Every line logged inside the block carries ``context``."""
         ...
 
+    def numbered(self, batch: int) -> None:
+        """From now on lines logged by this run carry its batch's number, too."""
+        ...
+
     def outcome(self, outcome: RunOutcome, error: BaseException | None) -> None:
         """The one canonical line of a run."""
         ...

@@ -23,7 +23,7 @@ _PLAIN_COLLECTIONS = (None, "!", f"{_TAG}map", f"{_TAG}seq")
 _TEXT_TAGS = frozenset({f"{_TAG}str", f"{_TAG}timestamp", f"{_TAG}value", f"{_TAG}merge"})
 
 
-class Refused(Exception):  # noqa: N818 - not an error of the product: it ends in an Issue
+class Refused(Exception):
     """The text cannot be read any further."""
 
     def __init__(self, line: int, message: str, remedy: str) -> None:

@@ -1,8 +1,9 @@
 """Sessions with one PostgreSQL database, bounded as configured.
 
-Half of ``pool.max`` are pooled asyncpg sessions, half are Arrow readers, so that a batch that
-holds one of each can never wait for itself, and the sum is never exceeded. The lock connections
-of running batches come on top: they must not be shared.
+Half of ``pool.max`` are pooled asyncpg sessions, half are Arrow readers, and the sum is never
+exceeded. A batch holds at most one of each in a role, and no more batches are let in than there
+are sessions (``bootstrap``), so that none waits for another's. The lock connections of running
+batches come on top: they must not be shared.
 """
 
 from __future__ import annotations
@@ -49,7 +50,12 @@ class PostgresDatabase:
         self._password = password
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
-        self._readers = asyncio.Semaphore(spec.pool.max // 2)
+        self._readers = asyncio.Semaphore(spec.pool.max - self.sessions)
+
+    @property
+    def sessions(self) -> int:
+        """Pooled sessions at most; the rest of ``pool.max`` are Arrow readers."""
+        return self.spec.pool.max - self.spec.pool.max // 2
 
     async def aclose(self) -> None:
         """Close every session; those in use are closed under their users."""
@@ -127,8 +133,8 @@ class PostgresDatabase:
                 limits = self.spec.pool
                 with translated(f"connection {self.spec.name}: connecting"):
                     self._pool = await asyncpg.create_pool(
-                        min_size=min(limits.min, limits.max - limits.max // 2),
-                        max_size=limits.max - limits.max // 2,
+                        min_size=min(limits.min, self.sessions),
+                        max_size=self.sessions,
                         max_inactive_connection_lifetime=limits.idle_seconds,
                         connection_class=_Aged,
                         **self._arguments(),
