@@ -85,7 +85,7 @@ class ControlStates:
             table,
             "held_reason = NULL, held_guards = NULL, held_at = NULL, accepted_guards = $4, "
             "failures = 0",
-            _joined(held),
+            _joined(held | state.accepted),
         )
         return held
 

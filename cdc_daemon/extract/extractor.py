@@ -19,6 +19,8 @@ from cdc_daemon.ports.source import DoesNotFit, Reading
 from cdc_daemon.schema.table import SourceTable
 
 SHOWN_KEYS = 5
+PART_BYTES = 8
+"""What a part of a key may take in an index besides its value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class _KeyCheck:
 
     def __init__(self, table: TableId, shape: SourceTable, max_bytes: int) -> None:
         self._table = table
-        self._max_bytes = max_bytes
+        self._max_bytes = max_bytes - PART_BYTES * len(shape.key)
         self._names = {c.field: c.name for c in shape.key_columns}
         forms = [canonical(c, key=True).str.len_bytes() for c in shape.key_columns]
         self._length = pl.sum_horizontal(*forms)

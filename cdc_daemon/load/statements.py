@@ -91,7 +91,8 @@ class Statements:
         return (
             f"UPDATE {self._control('table_state')} SET last_instant = $4, last_batch_id = $5, "
             f"open_versions = open_versions + $6, last_success_at = {self.dialect.now}, "
-            "accepted_guards = NULL, failures = 0 "
+            "accepted_guards = NULL, held_reason = NULL, held_guards = NULL, held_at = NULL, "
+            "failures = 0 "
             "WHERE source = $1 AND schema_name = $2 AND table_name = $3"
         )
 

@@ -59,7 +59,8 @@ class MemoryControl:
         guards = state.held_guards
         if state.held is None:
             return guards
-        await self._set(table, held=None, held_guards=frozenset(), accepted=guards, failures=0)
+        await self._set(table, held=None, held_guards=frozenset(), accepted=guards | state.accepted)
+        await self._set(table, failures=0)
         return guards
 
     async def failed(self, table: TableId) -> None:
@@ -112,6 +113,8 @@ class MemoryControl:
             last_success=at,
             open_versions=state.open_versions + counts.opened - counts.closed,
             accepted=frozenset(),
+            held=None,
+            held_guards=frozenset(),
             failures=0,
         )
         self.batches[batch.number] = (batch, "promoted", counts)

@@ -26,7 +26,7 @@ class Job:
     table: TableSpec
     config_version: int = 1
     force: bool = False
-    """Though not due, paused or held; passes no guard."""
+    """Though not due or paused; passes no guard."""
     accepted: frozenset[Guard] = frozenset()
     window: Window = WHOLE
 

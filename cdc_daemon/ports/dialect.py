@@ -43,7 +43,7 @@ class TargetDialect(Protocol):
 
     @property
     def max_key_bytes(self) -> int:
-        """The longest key, as canonical text, that an index takes."""
+        """The longest key, as canonical text and 8 bytes a column, that an index takes."""
         ...
 
     def quote(self, identifier: str) -> str:

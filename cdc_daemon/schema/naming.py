@@ -20,7 +20,9 @@ VERSION_COLUMNS = (
     "_closed_batch_id",
 )
 STAGE_COLUMNS = ("_operation", "_batch_id", "_changed_at")
-RESERVED = frozenset(VERSION_COLUMNS) | frozenset(STAGE_COLUMNS)
+LOAD_COLUMNS = ("_closes", "_position")
+"""Columns of the temporary tables that changes and keys are loaded into."""
+RESERVED = frozenset((*VERSION_COLUMNS, *STAGE_COLUMNS, *LOAD_COLUMNS))
 _SUFFIX = "_src"
 
 

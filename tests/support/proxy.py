@@ -191,7 +191,8 @@ class Proxy:
 
     async def _listen(self) -> None:
         if self._server is None:
-            listener = socket.socket()
+            # with the protocol named, asyncio sends small messages at once
+            listener = socket.socket(proto=socket.IPPROTO_TCP)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             listener.bind((self.host, self.port))
             self._server = await asyncio.start_server(self._accept, sock=listener, limit=1 << 20)

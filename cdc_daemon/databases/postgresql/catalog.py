@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cdc_daemon.databases.postgresql.types import CatalogType, logical_type
@@ -12,7 +12,7 @@ from cdc_daemon.model.table import TableId, TableSpec
 from cdc_daemon.ports.sql import SqlSession
 from cdc_daemon.schema.naming import target_name
 from cdc_daemon.schema.table import Column, SourceTable
-from cdc_daemon.schema.types import may_be_key
+from cdc_daemon.schema.types import Decimal, may_be_key
 
 MAX_IDENTIFIER_BYTES = 63
 
@@ -92,11 +92,15 @@ async def describe(session: SqlSession, spec: TableSpec, relation: Relation) -> 
         NoKey, UnsupportedType: naming the columns in question.
     """
     columns = _columns(spec, await session.fetch(COLUMNS, relation.oid))
+    key = _key(spec, columns, await session.fetch(KEYS, relation.oid))
     return SourceTable(
-        columns=columns,
-        key=_key(spec, columns, await session.fetch(KEYS, relation.oid)),
-        snapshot=True,
+        columns=tuple(_as_key(c) if c.name in key else c for c in columns), key=key, snapshot=True
     )
+
+
+def _as_key(column: Column) -> Column:
+    """A number in a key is carried as text: a NaN may be among the keys that are gone."""
+    return replace(column, as_text=isinstance(column.type, Decimal))
 
 
 def _columns(spec: TableSpec, rows: Sequence[tuple[Any, ...]]) -> tuple[Column, ...]:

@@ -9,10 +9,12 @@ batches come on top: they must not be shared.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -40,6 +42,15 @@ SETTINGS = {
     "idle_in_transaction_session_timeout": "0",
     "statement_timeout": "0",
 }
+
+_KEEPALIVE = MappingProxyType(
+    {  # a peer that is gone is noticed within a minute
+        socket.TCP_KEEPIDLE: 30,
+        socket.TCP_KEEPINTVL: 10,
+        socket.TCP_KEEPCNT: 3,
+        socket.TCP_USER_TIMEOUT: 60_000,
+    }
+)
 
 
 class PostgresDatabase:
@@ -70,7 +81,7 @@ class PostgresDatabase:
     async def connect(self) -> asyncpg.Connection:
         """A connection outside the pool, for a lock. The caller closes it."""
         with translated(f"connection {self.spec.name}: connecting"):
-            return await asyncpg.connect(**self._arguments())
+            return await asyncpg.connect(connection_class=_Aged, **self._arguments())
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[PostgresSession]:
@@ -107,12 +118,13 @@ class PostgresDatabase:
     @asynccontextmanager
     async def _acquired(self) -> AsyncIterator[asyncpg.Connection]:
         pool = await self._opened()
+        wait = asyncio.timeout(self.spec.pool.acquire_timeout_seconds)
         try:
             with translated(f"connection {self.spec.name}: connecting"):
-                async with asyncio.timeout(self.spec.pool.acquire_timeout_seconds):
+                async with wait:
                     connection = await pool.acquire()
         except DatabaseUnavailable as error:
-            if isinstance(error.__cause__, TimeoutError):
+            if wait.expired():
                 raise self._exhausted() from error
             raise
         try:
@@ -177,6 +189,10 @@ class PostgresDatabase:
             "application_name": "cdc-daemon",
             "sslmode": spec.tls.mode,
             "options": options,
+            "keepalives_idle": str(_KEEPALIVE[socket.TCP_KEEPIDLE]),
+            "keepalives_interval": str(_KEEPALIVE[socket.TCP_KEEPINTVL]),
+            "keepalives_count": str(_KEEPALIVE[socket.TCP_KEEPCNT]),
+            "tcp_user_timeout": str(_KEEPALIVE[socket.TCP_USER_TIMEOUT]),
         }
         if spec.tls.ca_file:
             query["sslrootcert"] = spec.tls.ca_file
@@ -190,13 +206,18 @@ class PostgresDatabase:
 
 
 class _Aged(asyncpg.Connection):  # type: ignore[misc] # asyncpg is not typed
-    """A connection that knows when it began."""
+    """A connection that knows when it began, and notices when nobody is there any more."""
 
     __slots__ = ("born",)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on
-        super().__init__(*args, **kwargs)
+    def __init__(self, protocol: object, transport: asyncio.Transport, *rest: object) -> None:
+        super().__init__(protocol, transport, *rest)
         self.born = time.monotonic()
+        wire = transport.get_extra_info("socket")
+        if wire is not None:
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in _KEEPALIVE.items():
+                wire.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _ssl(spec: ConnectionSpec) -> str | ssl.SSLContext:

@@ -57,6 +57,7 @@ def translated(doing: str) -> Iterator[None]:
     except (
         asyncpg.PostgresError,
         asyncpg.InterfaceError,
+        asyncpg.InternalClientError,  # a session that died in mid-protocol
         AdbcError,
         OSError,
         TimeoutError,
@@ -81,7 +82,8 @@ def _is_network(error: BaseException) -> bool:
         | ssl.SSLError
         | asyncio.IncompleteReadError
         | AdbcError
-        | asyncpg.InterfaceError,
+        | asyncpg.InterfaceError
+        | asyncpg.InternalClientError,
     )
 
 

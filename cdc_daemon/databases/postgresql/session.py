@@ -41,7 +41,11 @@ class PostgresSession:
 
     async def rolled_back(self) -> None:
         """End whatever transaction is open; a connection that is gone has none."""
-        if not self._connection.is_closed():
+        try:
+            gone = self._connection.is_closed()
+        except asyncpg.InterfaceError:  # the pool has let go of it already
+            return
+        if not gone:
             await self.execute("ROLLBACK")
 
     async def bulk_load(

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import polars as pl
 import pyarrow as pa
+from adbc_driver_manager import Error as AdbcError
 from adbc_driver_postgresql import StatementOptions, dbapi
 
 from cdc_daemon.databases.postgresql.catalog import LOCKABLE, describe, find_relation
@@ -25,7 +26,7 @@ from cdc_daemon.databases.postgresql.dialect import PostgresDialect
 from cdc_daemon.databases.postgresql.errors import translated
 from cdc_daemon.databases.postgresql.session import PostgresSession
 from cdc_daemon.databases.postgresql.types import read_expression
-from cdc_daemon.errors import UnsupportedType
+from cdc_daemon.errors import DatabaseUnavailable, StatementFailed, UnsupportedType
 from cdc_daemon.model.table import QualifiedName, TableSpec
 from cdc_daemon.schema.table import Column, SourceTable
 
@@ -135,13 +136,37 @@ async def arrow_batches(
                 await _in_thread(cursor, cursor.execute, select)
                 reader = await _in_thread(cursor, cursor.fetch_record_batch)
             while True:
-                with translated(doing):
-                    batch = await _in_thread(cursor, _next, reader)
+                batch = await _next_batch(doing, cursor, reader)
                 if batch is None:
                     return
                 yield batch
         finally:
             await asyncio.shield(asyncio.to_thread(cursor.close))
+
+
+async def _next_batch(
+    doing: str, cursor: dbapi.Cursor, reader: pa.RecordBatchReader
+) -> pa.RecordBatch | None:
+    try:
+        with translated(doing):
+            return await _in_thread(cursor, _next, reader)
+    except DatabaseUnavailable as error:
+        # the driver tells an error among the rows without SQLSTATE, like a lost connection
+        if error.code or not await _answers(cursor, reader):
+            raise
+        raise StatementFailed(
+            f"{doing}: the query failed among its rows",
+            remedy="Read the whole table with a SELECT at the source: a row of it cannot be read.",
+        ) from error
+
+
+async def _answers(cursor: dbapi.Cursor, reader: pa.RecordBatchReader) -> bool:
+    try:
+        await asyncio.to_thread(reader.close)
+        await _in_thread(cursor, cursor.execute, "ROLLBACK")
+    except (AdbcError, OSError):
+        return False
+    return True
 
 
 def _next(reader: pa.RecordBatchReader) -> pa.RecordBatch | None:

@@ -19,14 +19,12 @@ from cdc_daemon.databases.postgresql.decode import decode
 from cdc_daemon.databases.postgresql.dialect import PostgresDialect
 from cdc_daemon.databases.postgresql.source import arrow_batches
 from cdc_daemon.databases.postgresql.types import read_expression
-from cdc_daemon.errors import Unrepresentable
 from cdc_daemon.load.promote import Promoter
 from cdc_daemon.load.statements import LOAD, LOAD_TABLE
 from cdc_daemon.model.run import Promoted
 from cdc_daemon.model.table import TableSpec
 from cdc_daemon.ports.control import StateReader
 from cdc_daemon.ports.flow import POSITION, Compared, History
-from cdc_daemon.ports.source import DoesNotFit
 from cdc_daemon.schema.table import Column, SourceTable
 
 _VERSION_FIELDS = (HASH, VERSION, LATER)
@@ -76,12 +74,7 @@ class PostgresTarget:
         )
         async with aclosing(arrow_batches(self.database, select)) as batches:
             async for batch in batches:
-                try:
-                    yield await asyncio.to_thread(_decoded, batch, key)
-                except DoesNotFit as error:
-                    raise Unrepresentable(
-                        f"{spec.id}: an open version has a key that is no finite number"
-                    ) from error
+                yield await asyncio.to_thread(_decoded, batch, key)
 
     async def known(self, spec: TableSpec, history: History, keys: pl.DataFrame) -> pl.Series:
         """Ask with a temporary table that goes with the transaction."""

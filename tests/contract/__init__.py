@@ -1,0 +1,1 @@
+"""One suite a port: what holds for the in-memory adapters holds for every engine."""

@@ -1,0 +1,1 @@
+"""The command line as a process: killed, stopped, and fed with real input."""
