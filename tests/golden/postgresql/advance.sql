@@ -1,1 +1,1 @@
-UPDATE "cdc"."table_state" SET last_instant = $4, last_batch_id = $5, open_versions = open_versions + $6, last_success_at = clock_timestamp(), accepted_guards = NULL, failures = 0 WHERE source = $1 AND schema_name = $2 AND table_name = $3;
+UPDATE "cdc"."table_state" SET last_instant = $4, last_batch_id = $5, open_versions = open_versions + $6, last_success_at = clock_timestamp(), accepted_guards = NULL, held_reason = NULL, held_guards = NULL, held_at = NULL, failures = 0 WHERE source = $1 AND schema_name = $2 AND table_name = $3;

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdc_daemon.schema.naming import (
+    LOAD_COLUMNS,
     RESERVED,
     STAGE_COLUMNS,
     VERSION_COLUMNS,
@@ -98,7 +99,8 @@ def test_a_chain_too_long_for_the_target_is_cut_apart_too():
     assert len({target_name(name, LIMIT) for name in chains}) == len(chains)
 
 
-def test_reserved_names_are_those_of_bronze_and_stage():
+def test_reserved_names_are_those_of_our_own_columns():
     """Every column the daemon adds to a table of the target is reserved."""
-    assert frozenset(VERSION_COLUMNS) | frozenset(STAGE_COLUMNS) == RESERVED
+    added = frozenset((*VERSION_COLUMNS, *STAGE_COLUMNS, *LOAD_COLUMNS))
+    assert added == RESERVED
     assert "_changed_at" in RESERVED
