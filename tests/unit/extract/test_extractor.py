@@ -167,11 +167,11 @@ async def test_the_two_zeros_of_a_float_are_one_key(tmp_path):
     ],
 )
 async def test_a_key_over_the_limit_is_refused_by_digest(tmp_path, types, fits, too_long):
-    """Ten bytes of canonical text pass where ten are allowed, eleven do not."""
+    """Ten bytes of canonical text and 8 a column pass where 26 are allowed, eleven do not."""
     table = make_table(types, key=("A", "B"))
-    await read(Table(table, [[fits]]), tmp_path, max_key_bytes=18)
+    await read(Table(table, [[fits]]), tmp_path, max_key_bytes=26)
     with pytest.raises(KeyTooLong) as caught:
-        await read(Table(table, [[fits, too_long]]), tmp_path, max_key_bytes=18)
+        await read(Table(table, [[fits, too_long]]), tmp_path, max_key_bytes=26)
     message = str(caught.value)
     assert "the key (A, B) of 1 row(s) is over 10 bytes" in message
     digest = make_frame(table.columns, [too_long]).select(key_digest(table.key_columns)).item()
