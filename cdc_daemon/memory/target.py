@@ -19,6 +19,7 @@ from cdc_daemon.load.changes import changed_rows
 from cdc_daemon.load.promote import counts
 from cdc_daemon.memory.control import MemoryControl
 from cdc_daemon.model.change import Operation
+from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.run import Promoted
 from cdc_daemon.model.table import TableId, TableSpec
 from cdc_daemon.ports.flow import POSITION, Compared, History
@@ -70,6 +71,10 @@ class MemoryTarget:
 
     async def ping(self) -> None:
         """Always there."""
+
+    async def fence(self, spec: TableSpec) -> TableState:
+        """The state as it is."""
+        return await self.control.state(spec.id)
 
     async def prepare(self, spec: TableSpec, table: SourceTable) -> History:
         """The fence, and whether the columns fit those of the history."""

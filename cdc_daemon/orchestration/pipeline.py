@@ -71,9 +71,10 @@ class Pipeline:
         self, job: Job, landing: Landing, observer: RunObserver, *, numbered: bool
     ) -> Landed:
         table = job.table
+        fence = await self.target.fence(table)  # before the snapshot: law 2
         async with self.source.read(table) as reading:
-            read_at = await self.target.now()  # just after the snapshot opened
-            history = await self.target.prepare(table, reading.table)
+            read_at = await self.target.now()  # just after it opened
+            history = replace(await self.target.prepare(table, reading.table), state=fence)
             batch = Batch(number=0, table=table.id, window=job.window, read_at=read_at)
             if numbered:
                 batch = await self.batches.begin(table, job.window.name, read_at, self.run_id)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import polars as pl
 
+from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.run import Batch, Promoted
 from cdc_daemon.model.table import TableSpec
 from cdc_daemon.ports.flow import Compared, History
@@ -21,8 +22,16 @@ class Target(Protocol):
         """The target's clock: every instant of the system is one of its."""
         ...
 
+    async def fence(self, spec: TableSpec) -> TableState:
+        """The table's epoch and last instant; read before the source's snapshot opens.
+
+        A batch that finds another epoch at promote has read something older than what was
+        promoted meanwhile: it has lost the race.
+        """
+        ...
+
     async def prepare(self, spec: TableSpec, table: SourceTable) -> History:
-        """Read the fence and see what the target's tables need. Writes nothing.
+        """See what the target's tables need. Writes nothing.
 
         Raises:
             NotBronze: a table of that name is there and is no history, or has lost the unique

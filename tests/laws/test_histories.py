@@ -38,7 +38,7 @@ def test_versions_never_overlap(bench: Bench) -> None:
 
 
 def test_running_again_changes_nothing(bench: Bench) -> None:
-    """Law 5: the same source, read once more, gives no new version, whatever the clock does."""
+    """Law 5: the same source, read once more, gives no new version."""
 
     def law(history: list[Moment]) -> None:
         life = bench.live(again for moment in history for again in (moment, replace(moment)))

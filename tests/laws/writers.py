@@ -15,6 +15,7 @@ import polars as pl
 
 from cdc_daemon.extract.landing import LandingArea
 from cdc_daemon.memory.source import MemoryReading, MemorySource
+from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.run import Batch, Job, Promoted
 from cdc_daemon.model.table import TableSpec
 from cdc_daemon.ports.flow import Compared, History
@@ -80,6 +81,9 @@ class GatedTarget:
     async def now(self) -> datetime:
         await self.gate.before("now")
         return await self.inner.now()
+
+    async def fence(self, spec: TableSpec) -> TableState:
+        return await self.inner.fence(spec)
 
     async def prepare(self, spec: TableSpec, table: SourceTable) -> History:
         await self.gate.before("prepare")

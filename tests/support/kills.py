@@ -6,9 +6,7 @@ own. Each lane is held at a statement of its own; when all are, the child is kil
 
 from __future__ import annotations
 
-import asyncio
 import json
-import socket
 import subprocess
 import sys
 import uuid
@@ -93,14 +91,6 @@ class Child:
         return Completed(self._process.returncode, stdout, stderr)
 
 
-class PromptProxy(Proxy):
-    """A proxy that answers at once: an answer cut in two would wait 40 ms for Nagle."""
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await super()._accept(reader, writer)
-
-
 class Lane:
     """Where one run at a time is stopped at a statement of its own."""
 
@@ -165,7 +155,7 @@ def lanes(
     proxies: list[Proxy] = []
     try:
         for n in range(count):
-            proxies.append(PromptProxy(source.host, source.port).__enter__())
+            proxies.append(Proxy(source.host, source.port).__enter__())
             made.append(Lane(source, proxies[-1], folder / f"lane-{n}", tables))
         yield made
     finally:

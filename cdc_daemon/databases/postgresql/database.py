@@ -22,7 +22,7 @@ import asyncpg
 from adbc_driver_postgresql import dbapi
 
 from cdc_daemon.databases.postgresql.errors import translated
-from cdc_daemon.databases.postgresql.session import PostgresSession
+from cdc_daemon.databases.postgresql.session import ROLLBACK_SECONDS, PostgresSession
 from cdc_daemon.errors import DatabaseUnavailable
 from cdc_daemon.model.config import ConnectionSpec
 
@@ -94,8 +94,14 @@ class PostgresDatabase:
         """Committed at the end, rolled back on any exception."""
         async with self._acquired() as connection:
             with translated(f"connection {self.spec.name}: transaction"):
-                async with connection.transaction():
+                transaction = connection.transaction()
+                await transaction.start()
+                try:
                     yield PostgresSession(connection, self.spec.name)
+                except BaseException:
+                    await asyncio.shield(_rolled_back(connection, transaction))
+                    raise
+                await transaction.commit()
 
     @asynccontextmanager
     async def reader(self) -> AsyncIterator[dbapi.Connection]:
@@ -218,6 +224,21 @@ class _Aged(asyncpg.Connection):  # type: ignore[misc] # asyncpg is not typed
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             for option, value in _KEEPALIVE.items():
                 wire.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+async def _rolled_back(connection: Any, transaction: Any) -> None:  # noqa: ANN401 - not typed
+    """Roll back; a connection that does not answer in time is dropped, which rolls back, too."""
+    try:
+        async with asyncio.timeout(ROLLBACK_SECONDS):
+            await transaction.rollback()
+    except (
+        TimeoutError,
+        OSError,
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+    ):
+        connection.terminate()
 
 
 def _ssl(spec: ConnectionSpec) -> str | ssl.SSLContext:

@@ -15,6 +15,9 @@ from cdc_daemon.databases.postgresql.errors import translated
 from cdc_daemon.model.table import QualifiedName
 from cdc_daemon.schema.table import Column
 
+ROLLBACK_SECONDS = 5.0
+"""How long a server may take to roll back before its connection is dropped (DESIGN 6.5)."""
+
 PIECE_ROWS = 50_000
 """Rows encoded at a time: about 10 MB of a usual table."""
 
@@ -45,8 +48,13 @@ class PostgresSession:
             gone = self._connection.is_closed()
         except asyncpg.InterfaceError:  # the pool has let go of it already
             return
-        if not gone:
-            await self.execute("ROLLBACK")
+        if gone:
+            return
+        try:
+            async with asyncio.timeout(ROLLBACK_SECONDS):
+                await self.execute("ROLLBACK")
+        except TimeoutError:
+            self._connection.terminate()
 
     async def bulk_load(
         self,

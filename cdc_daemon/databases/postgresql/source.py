@@ -24,7 +24,7 @@ from cdc_daemon.databases.postgresql.database import PostgresDatabase
 from cdc_daemon.databases.postgresql.decode import decode
 from cdc_daemon.databases.postgresql.dialect import PostgresDialect
 from cdc_daemon.databases.postgresql.errors import translated
-from cdc_daemon.databases.postgresql.session import PostgresSession
+from cdc_daemon.databases.postgresql.session import ROLLBACK_SECONDS, PostgresSession
 from cdc_daemon.databases.postgresql.types import read_expression
 from cdc_daemon.errors import DatabaseUnavailable, StatementFailed, UnsupportedType
 from cdc_daemon.model.table import QualifiedName, TableSpec
@@ -141,7 +141,8 @@ async def arrow_batches(
                     return
                 yield batch
         finally:
-            await asyncio.shield(asyncio.to_thread(cursor.close))
+            closing = asyncio.ensure_future(asyncio.to_thread(cursor.close))
+            await asyncio.wait([closing], timeout=ROLLBACK_SECONDS)
 
 
 async def _next_batch(
@@ -183,5 +184,5 @@ async def _in_thread(cursor: dbapi.Cursor, call: Callable[..., T], *arguments: o
         return await asyncio.shield(running)
     except asyncio.CancelledError:
         cursor.adbc_cancel()
-        await asyncio.wait([running], timeout=5)
+        await asyncio.wait([running], timeout=ROLLBACK_SECONDS)
         raise

@@ -21,6 +21,7 @@ from cdc_daemon.databases.postgresql.source import arrow_batches
 from cdc_daemon.databases.postgresql.types import read_expression
 from cdc_daemon.load.promote import Promoter
 from cdc_daemon.load.statements import LOAD, LOAD_TABLE
+from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.run import Promoted
 from cdc_daemon.model.table import TableSpec
 from cdc_daemon.ports.control import StateReader
@@ -46,8 +47,13 @@ class PostgresTarget:
             now: datetime = (await session.fetch("SELECT clock_timestamp()"))[0][0]
         return now
 
+    async def fence(self, spec: TableSpec) -> TableState:
+        """One row of ``table_state``."""
+        async with self.database.session() as session:
+            return await self.states.read(session, spec.id)
+
     async def prepare(self, spec: TableSpec, table: SourceTable) -> History:
-        """The fence first: what is read after it and changed meanwhile loses the race."""
+        """What the catalog says."""
         async with self.database.session() as session:
             state = await self.states.read(session, spec.id)
             found = await needs(session, self.dialect, spec, table)

@@ -12,6 +12,7 @@ import polars as pl
 
 from cdc_daemon.extract.landing import LandingArea
 from cdc_daemon.memory.source import MemorySource, MemoryTable
+from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.guard import Guard
 from cdc_daemon.model.run import Batch, Job, Promoted
 from cdc_daemon.model.table import TableSpec
@@ -55,6 +56,9 @@ class ClockedTarget:
 
     async def now(self) -> datetime:
         return self.clock
+
+    async def fence(self, spec: TableSpec) -> TableState:
+        return await self.inner.fence(spec)
 
     async def prepare(self, spec: TableSpec, table: SourceTable) -> History:
         return await self.inner.prepare(spec, table)
