@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import polars as pl
 
@@ -27,6 +28,8 @@ from cdc_daemon.ports.target import Batches, Target
 from cdc_daemon.ports.telemetry import RunObserver
 
 KEYS_AT_A_TIME = 100_000
+BEGIN_SECONDS = 5.0
+"""How long a batch that is being stopped is waited for to get its number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +80,7 @@ class Pipeline:
             history = replace(await self.target.prepare(table, reading.table), state=fence)
             batch = Batch(number=0, table=table.id, window=job.window, read_at=read_at)
             if numbered:
-                batch = await self.batches.begin(table, job.window.name, read_at, self.run_id)
-                observer.numbered(batch)
+                batch = await self._begin(job, read_at, observer)
             counted = await reading.count()
             extracted = await extract(
                 table.id,
@@ -95,6 +97,21 @@ class Pipeline:
             rows=landing,
             counted=counted,
         )
+
+    async def _begin(self, job: Job, read_at: datetime, observer: RunObserver) -> Batch:
+        beginning = asyncio.ensure_future(
+            self.batches.begin(job.table, job.window.name, read_at, self.run_id)
+        )
+        try:
+            batch = await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            # the number may be on record by now: whoever closes the record must know it
+            await asyncio.wait({beginning}, timeout=BEGIN_SECONDS)
+            if beginning.done() and not beginning.cancelled() and beginning.exception() is None:
+                observer.numbered(beginning.result())
+            raise
+        observer.numbered(batch)
+        return batch
 
     async def _compare(self, landed: Landed, keys: Landing) -> Compared:
         opened = await self._open_versions(landed, keys)

@@ -21,6 +21,7 @@ from urllib.parse import quote, urlencode
 import asyncpg
 from adbc_driver_postgresql import dbapi
 
+from cdc_daemon.databases.cleanup import to_its_end
 from cdc_daemon.databases.postgresql.errors import translated
 from cdc_daemon.databases.postgresql.session import ROLLBACK_SECONDS, PostgresSession
 from cdc_daemon.errors import DatabaseUnavailable
@@ -99,7 +100,7 @@ class PostgresDatabase:
                 try:
                     yield PostgresSession(connection, self.spec.name)
                 except BaseException:
-                    await asyncio.shield(_rolled_back(connection, transaction))
+                    await to_its_end(_rolled_back(connection, transaction))
                     raise
                 await transaction.commit()
 
@@ -117,7 +118,7 @@ class PostgresDatabase:
             try:
                 yield connection
             finally:
-                await asyncio.shield(asyncio.to_thread(connection.close))
+                await to_its_end(asyncio.to_thread(connection.close))
         finally:
             self._readers.release()
 
@@ -136,7 +137,7 @@ class PostgresDatabase:
         try:
             yield connection
         finally:
-            await asyncio.shield(self._released(pool, connection))
+            await to_its_end(self._released(pool, connection))
 
     async def _released(self, pool: asyncpg.Pool, connection: Any) -> None:  # noqa: ANN401 - a proxy
         born = getattr(connection, "born", time.monotonic())

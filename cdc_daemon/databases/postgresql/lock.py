@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from cdc_daemon.databases.cleanup import to_its_end
 from cdc_daemon.databases.postgresql.database import PostgresDatabase
 from cdc_daemon.databases.postgresql.errors import translated
 from cdc_daemon.errors import TableLocked
@@ -72,7 +73,7 @@ class PostgresLocks:
                 raise TableLocked(f"{table}: another process works on it")
             yield PostgresLock(connection, closed, self.heartbeat_seconds)
         finally:
-            await asyncio.shield(_closed(connection))  # closing releases the lock
+            await to_its_end(_closed(connection))  # closing releases the lock
 
 
 async def _closed(connection: asyncpg.Connection) -> None:

@@ -19,6 +19,7 @@ import pyarrow as pa
 from adbc_driver_manager import Error as AdbcError
 from adbc_driver_postgresql import StatementOptions, dbapi
 
+from cdc_daemon.databases.cleanup import to_its_end
 from cdc_daemon.databases.postgresql.catalog import LOCKABLE, describe, find_relation
 from cdc_daemon.databases.postgresql.database import PostgresDatabase
 from cdc_daemon.databases.postgresql.decode import decode
@@ -63,7 +64,7 @@ class PostgresSource:
                     (await session.fetch("SELECT pg_catalog.pg_export_snapshot()"))[0][0],
                 )
             finally:
-                await asyncio.shield(session.rolled_back())
+                await to_its_end(session.rolled_back())
 
     def name(self, spec: TableSpec) -> str:
         """The table, quoted."""
