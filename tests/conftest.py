@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,6 +12,11 @@ from tests.support.databases import Database, Databases
 from tests.support.proxy import Proxy
 
 CreateDatabase = Callable[[], Database]
+
+
+def pytest_configure() -> None:
+    """Children that are sent SIGHUP must not inherit that it is ignored, as under ``nohup``."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
