@@ -25,12 +25,15 @@ from cdc_daemon.model.secret import SecretRef
 from cdc_daemon.orchestration.pipeline import Pipeline
 from cdc_daemon.orchestration.record import Recorder
 from cdc_daemon.orchestration.runner import TableRunner
+from cdc_daemon.ports.statistics import PoolObserver, PoolStats
 from cdc_daemon.ports.telemetry import Progress, Telemetry
 
 SHARED_POOL = 4
 """Sessions that a connection in both roles needs: one to read, one to write, two for Arrow."""
 
 Resolve = Callable[[SecretRef], str]
+Observe = Callable[[str, str], PoolObserver | None]
+"""Who is told of waits for sessions of a connection in a role."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +49,26 @@ class App:
     events: ControlEvents
     pipelines: dict[str, Pipeline]
     runner: TableRunner
+    kept: PostgresDatabase
+    landings: LandingArea
+
+    def pools(self) -> tuple[PoolStats, ...]:
+        """Every pool as it is now."""
+        sources = (stats for pool in self.databases.values() for stats in pool.stats("source"))
+        return (*sources, *self.kept.stats("target"))
 
 
 @asynccontextmanager
 async def app(
-    config: ConfigSnapshot, resolve: Resolve, progress: Progress, telemetry: Telemetry
+    config: ConfigSnapshot,
+    resolve: Resolve,
+    progress: Progress,
+    telemetry: Telemetry,
+    observe: Observe = lambda _connection, _role: None,
 ) -> AsyncIterator[App]:
     """Wire the application; nothing connects before it is asked to. Closed in reverse."""
     async with AsyncExitStack() as stack:
-        sources, target = _databases(config, resolve)
+        sources, target = _databases(config, resolve, observe)
         for database in (*sources.values(), target):
             stack.push_async_callback(database.aclose)
         landings = LandingArea(config.runtime.landing_dir)
@@ -62,8 +76,18 @@ async def app(
         yield _wired(config, sources, target, landings, progress, telemetry)
 
 
+def checked(config: ConfigSnapshot) -> ConfigSnapshot:
+    """The configuration, if it can be wired; connects to nothing.
+
+    Raises:
+        ConfigError: a connection in both roles has too few sessions.
+    """
+    _databases(config, lambda _: "", lambda _connection, _role: None)
+    return config
+
+
 def _databases(
-    config: ConfigSnapshot, resolve: Resolve
+    config: ConfigSnapshot, resolve: Resolve, observe: Observe
 ) -> tuple[dict[str, PostgresDatabase], PostgresDatabase]:
     """A database for every connection as a source, and the target's.
 
@@ -71,15 +95,18 @@ def _databases(
     take the session it needs to write.
     """
 
-    def opened(name: str) -> PostgresDatabase:
+    def opened(name: str, role: str) -> PostgresDatabase:
         spec = config.connections[name]
         if name == config.target.connection and name in read:
             spec = replace(spec, pool=_halved(name, spec.pool))
         reference = spec.password
-        return PostgresDatabase(spec, lambda: resolve(reference) if reference else None)
+        return PostgresDatabase(
+            spec, lambda: resolve(reference) if reference else None, observe(name, role)
+        )
 
     read = {table.id.source for table in config.tables}
-    return {name: opened(name) for name in config.connections}, opened(config.target.connection)
+    sources = {name: opened(name, "source") for name in config.connections}
+    return sources, opened(config.target.connection, "target")
 
 
 def _halved(name: str, pool: PoolLimits) -> PoolLimits:
@@ -138,4 +165,6 @@ def _wired(
             telemetry=telemetry,
             batches=asyncio.Semaphore(kept.sessions),
         ),
+        kept=kept,
+        landings=landings,
     )

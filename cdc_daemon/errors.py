@@ -24,6 +24,7 @@
     ├─ ClockSkew                  manual   1
     ├─ ControlSchemaError         manual   3     newer than this daemon, or not there
     ├─ LandingFailed              backoff  1     the landing disk is full or not writable
+    ├─ ServiceStopped             manual   1     the daemon cannot go on without it
     ├─ TableLocked, LostRace      skip     1     somebody else has the table
     └─ LockLost                   backoff  1
 
@@ -239,6 +240,12 @@ class ControlSchemaError(CdcError):
 
     exit_code = ExitCode.ENVIRONMENT
     remedy = "Run `cdc-daemon control plan`, then `cdc-daemon control apply`, with this version."
+
+
+class ServiceStopped(CdcError):
+    """A service that must outlive the work has ended; the process drains and fails."""
+
+    remedy = "The log says why the service ended; the process is to be started again."
 
 
 class LandingFailed(CdcError):

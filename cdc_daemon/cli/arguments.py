@@ -53,7 +53,7 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     _add_config(parser, default=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_once, _plan, _validate_config, _status, _operator, _control, _demo):
+    for add in (_run, _once, _plan, _validate_config, _status, _operator, _control, _demo):
         add(commands)
     return parser
 
@@ -76,6 +76,12 @@ def _add_config(parser: Parser, *, default: str | None) -> None:
 
 def _add_tables(parser: Parser, nargs: str, otherwise: str = "") -> None:
     parser.add_argument("tables", metavar="TABLE", nargs=nargs, help=f"{_TABLE}{otherwise}")
+
+
+def _run(commands: Commands) -> None:
+    does = "the daemon: every table on its schedule, until a signal"
+    parser = _command(commands, "run", runs="run:run", does=does)
+    parser.set_defaults(by_itself=True)
 
 
 def _once(commands: Commands) -> None:
@@ -130,6 +136,7 @@ def _operator(commands: Commands) -> None:
         ("pause", "let no new batch of a table begin"),
         ("resume", "let a paused table run again"),
         ("release", "let a held table run again; what held it passes one batch"),
+        ("trigger", "ask a running daemon for a batch at once"),
     ):
         parser = _command(commands, name, runs=f"operator:{name}", does=does)
         _add_tables(parser, "+")

@@ -1,4 +1,4 @@
-"""``pause``, ``resume``, ``release``: the operator's word, as columns of ``table_state``.
+"""``pause``, ``resume``, ``release``, ``trigger``: the operator's word, in ``table_state``.
 
 Each change is put on record as an event, with the user who made it.
 """
@@ -37,6 +37,11 @@ async def resume(console: Console, args: Namespace) -> int:
 async def release(console: Console, args: Namespace) -> int:
     """Let held tables run again; the guards that held them pass one batch."""
     return await _each(console, args, _release)
+
+
+async def trigger(console: Console, args: Namespace) -> int:
+    """Ask a running daemon for a batch at once."""
+    return await _each(console, args, _trigger)
 
 
 async def _each(console: Console, args: Namespace, change: Change) -> int:
@@ -79,6 +84,13 @@ async def _release(app: App, state: TableState) -> str:
     await _record(app, state.table, "OPERATOR_RELEASE", guards=passed, held=state.held)
     guards = f"the next batch passes: {passed}" if passed else "no guard is passed"
     return f"released; {guards}" + ("; still paused" if state.paused else "")
+
+
+async def _trigger(app: App, state: TableState) -> str:
+    await app.states.trigger(state.table)
+    await _record(app, state.table, "OPERATOR_TRIGGER")
+    waits = "held" if state.held is not None else "paused" if state.paused else ""
+    return "triggered" + (f"; but it is {waits}" if waits else "")
 
 
 async def _record(app: App, table: TableId, kind: str, **detail: str) -> None:

@@ -6,8 +6,8 @@ The JSON document, whose field names stay; instants are ISO 8601 in UTC, null wh
     tables[]            configured tables in their order, then others on record
       table             source.schema.name; also as source, schema, name
       configured        whether the configuration still has it
-      lane              null where it is not configured; so is every_seconds
-      every_seconds     from the start of one batch to the next
+      lane              null where it is not configured; so is schedule
+      schedule          "every 15m", "cron 0 2 * * * Europe/Berlin"
       last_batch        the last attempt: batch_id, status (running, promoted, failed, skipped,
                         cancelled, abandoned), error_kind, read_at, finished_at, extracted,
                         inserted, updated, reopened, deleted, unchanged; null before the first
@@ -15,7 +15,8 @@ The JSON document, whose field names stay; instants are ISO 8601 in UTC, null wh
       lag_seconds       now less last_success_at
       rows              rows the last promoted batch read
       open_versions     keys that are there now
-      due, due_at       whether, and from when on, a scheduler would run it
+      due, due_at       whether, and from when on, a scheduler would run it: by schedule, after
+                        failures by backoff, never in a blackout; null where it would not
       held              whether it runs no more until it is released
       held_reason, held_at, held_guards[]
       accepted_guards[] guards the next batch may pass, once
@@ -79,7 +80,13 @@ async def _records(app: App) -> Records:
 def _statuses(config: ConfigSnapshot, records: Records) -> Iterator[TableStatus]:
     specs = {spec.id: spec for spec in config.tables}
     for table in (*specs, *sorted(records.tables.keys() - specs.keys())):
-        yield table_status(table, specs.get(table), records.tables.get(table), records.now)
+        yield table_status(
+            table,
+            specs.get(table),
+            records.tables.get(table),
+            backoff=config.runtime.backoff,
+            now=records.now,
+        )
 
 
 def _show(console: Console, shown: Sequence[TableStatus]) -> None:

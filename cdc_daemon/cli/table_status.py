@@ -8,8 +8,10 @@ from datetime import datetime
 
 from cdc_daemon.control.status import LastBatch, OnRecord
 from cdc_daemon.model.checkpoint import TableState
+from cdc_daemon.model.config import BackoffSpec
 from cdc_daemon.model.guard import Guard
 from cdc_daemon.model.table import TableId, TableSpec
+from cdc_daemon.orchestration.schedule import BEGINNING, after_blackouts, due_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +22,7 @@ class TableStatus:
     spec: TableSpec | None
     """None: no longer configured."""
     record: OnRecord
+    backoff: BackoffSpec
     now: datetime
 
     @property
@@ -35,12 +38,13 @@ class TableStatus:
 
     @property
     def due_at(self) -> datetime | None:
-        """From when on it would run; None for a table that would not."""
+        """From when on it would run, blackouts included; None for a table that would not."""
         state = self.record.state
         if self.spec is None or state.paused or state.held is not None:
             return None
-        began = self.record.promoted_read_at
-        return self.now if began is None else began + self.spec.every
+        due = due_at(self.spec, state, self.backoff)
+        begins = after_blackouts(max(due, self.now), self.spec.timing.blackouts)
+        return begins if due == BEGINNING or begins > self.now else due
 
     @property
     def seconds_to_due(self) -> float | None:
@@ -71,7 +75,7 @@ class TableStatus:
             "name": self.table.name,
             "configured": self.configured,
             "lane": None if spec is None else spec.lane,
-            "every_seconds": None if spec is None else spec.every.total_seconds(),
+            "schedule": None if spec is None else str(spec.timing.schedule),
             "last_batch": _last(self.record.last),
             "last_success_at": _instant(state.last_success),
             "lag_seconds": self.lag_seconds,
@@ -90,11 +94,16 @@ class TableStatus:
 
 
 def table_status(
-    table: TableId, spec: TableSpec | None, record: OnRecord | None, now: datetime
+    table: TableId,
+    spec: TableSpec | None,
+    record: OnRecord | None,
+    *,
+    backoff: BackoffSpec,
+    now: datetime,
 ) -> TableStatus:
     """The status of a table; nothing on record is a table that never ran."""
     known = OnRecord(state=TableState(table=table)) if record is None else record
-    return TableStatus(table=table, spec=spec, record=known, now=now)
+    return TableStatus(table=table, spec=spec, record=known, backoff=backoff, now=now)
 
 
 def _last(batch: LastBatch | None) -> dict[str, object] | None:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from cdc_daemon.errors import Retry
 from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.guard import Guard
 from cdc_daemon.model.run import Batch
 from cdc_daemon.model.table import QualifiedName, TableId, TableSpec
 from cdc_daemon.model.window import Window
+from cdc_daemon.ports.control import Feed
 from cdc_daemon.ports.dialect import TargetDialect
 from cdc_daemon.ports.sql import SqlDatabase, SqlSession
+
+OVERLAP = timedelta(minutes=1)
+"""Longer than any transaction here lasts after it set ``changed_at``."""
 
 _OF_TABLE = "source = $1 AND schema_name = $2 AND table_name = $3"
 _COLUMNS = (
     "source, schema_name, table_name, epoch, last_instant, last_batch_id, last_success_at, "
-    "open_versions, failures, paused, held_reason, held_guards, held_at, accepted_guards"
+    "open_versions, failures, paused, held_reason, held_guards, held_at, accepted_guards, "
+    "last_started_at, last_ended_at, last_retry, triggered_at"
 )
 
 
@@ -76,7 +82,7 @@ class ControlStates:
         )
 
     async def release(self, table: TableId) -> frozenset[Guard]:
-        """Let a held table run; what held it passes one batch. Nothing for one not held."""
+        """Let a held table run, at once; what held it passes one batch. Nothing if not held."""
         state = await self.state(table)
         held = state.held_guards
         if state.held is None:
@@ -84,7 +90,7 @@ class ControlStates:
         await self._set(
             table,
             "held_reason = NULL, held_guards = NULL, held_at = NULL, accepted_guards = $4, "
-            "failures = 0",
+            f"failures = 0, triggered_at = {self.dialect.now}",
             _joined(held | state.accepted),
         )
         return held
@@ -92,6 +98,34 @@ class ControlStates:
     async def failed(self, table: TableId) -> None:
         """Count an attempt that failed."""
         await self._set(table, "failures = failures + 1")
+
+    async def ended(self, table: TableId, read_at: datetime | None, retry: Retry | None) -> None:
+        """An attempt came to its end; the schedule goes on from when it began to read."""
+        assignments = f"last_ended_at = {self.dialect.now}, last_retry = $4, last_started_at = "
+        word = retry.value if retry else None
+        if read_at is None:
+            await self._set(table, assignments + self.dialect.now, word)
+        else:
+            await self._set(table, assignments + "$5", word, read_at)
+
+    async def trigger(self, table: TableId) -> None:
+        """Ask for a batch at once."""
+        await self._set(table, f"triggered_at = {self.dialect.now}")
+
+    async def changed(self, after: datetime) -> Feed:
+        """States that changed after ``after``, less a minute: transactions end out of order."""
+        async with self.database.session() as session:
+            now = (await session.fetch(f"SELECT {self.dialect.now}"))[0][0]
+            rows = await session.fetch(
+                f"SELECT {_COLUMNS} FROM {self._name('table_state')} WHERE changed_at > $1",
+                after - OVERLAP,
+            )
+        states = [_state(row) for row in rows]
+        return Feed(
+            now=now,
+            states={state.table: state for state in states},
+            seen=now,
+        )
 
     async def begin(self, spec: TableSpec, window: str, read_at: datetime, run_id: str) -> Batch:
         """Number a batch. Whoever left one running has lost the table's lock to us."""
@@ -135,7 +169,8 @@ class ControlStates:
         async with self.database.transaction() as session:
             await self._ensure(session, table)
             await session.execute(
-                f"UPDATE {self._name('table_state')} SET {assignments} WHERE {_OF_TABLE}",
+                f"UPDATE {self._name('table_state')} SET {assignments}, "
+                f"changed_at = {self.dialect.now} WHERE {_OF_TABLE}",
                 *identity(table),
                 *values,
             )
@@ -143,7 +178,7 @@ class ControlStates:
 
 def _state(row: tuple[Any, ...]) -> TableState:
     source, schema, name, epoch, instant, batch, success, opened, failures, *word = row
-    paused, reason, guards, held_at, accepted = word
+    paused, reason, guards, held_at, accepted, started, ended, retry, triggered = word
     return TableState(
         table=TableId(source, schema, name),
         epoch=epoch,
@@ -157,6 +192,10 @@ def _state(row: tuple[Any, ...]) -> TableState:
         held_guards=_split(guards),
         held_at=held_at,
         accepted=_split(accepted),
+        last_started=started,
+        last_ended=ended,
+        retry=Retry(retry) if retry else None,
+        triggered=triggered,
     )
 
 

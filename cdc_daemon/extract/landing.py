@@ -27,7 +27,7 @@ _PREFIX = "cdc-daemon-"
 _LOCK = "owner.lock"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Landing:
     """An ordered pile of rows; implements ``ports.flow.LandedRows``."""
 
@@ -88,6 +88,12 @@ class LandingArea:
         self._folder: Path | None = None
         self._lock = -1
         self._made = 0
+        self._open: set[Landing] = set()
+
+    @property
+    def bytes(self) -> int:
+        """Size of all landing files there are now."""
+        return sum(landing.bytes for landing in self._open)
 
     def open(self) -> None:
         """Make the folder, after removing those of processes that are gone.
@@ -124,9 +130,12 @@ class LandingArea:
         folder = self._folder / f"{self._made:08}"
         with _failing(folder):
             folder.mkdir(mode=0o700)
+        landing = Landing(folder)
+        self._open.add(landing)
         try:
-            yield Landing(folder)
+            yield landing
         finally:
+            self._open.discard(landing)
             shutil.rmtree(folder, ignore_errors=True)
 
 

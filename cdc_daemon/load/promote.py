@@ -185,7 +185,8 @@ class _Promotion:
             say.checkpoint(),
             *(*self._id, batch.window.name, batch.number, batch.read_at, n.extracted),
         )
-        await run(say.advance(), *self._id, self.at, batch.number, n.opened - n.closed)
+        grown = n.opened - n.closed
+        await run(say.advance(), *self._id, self.at, batch.number, grown, batch.read_at)
         rows = (n.extracted, n.inserted, n.updated, n.reopened, n.deleted, n.unchanged)
         if await run(say.batch(), batch.number, self.at, *rows) != 1:
             raise LostRace(f"batch {batch.number} was abandoned: another process took the table")

@@ -87,12 +87,17 @@ class Statements:
         )
 
     def advance(self) -> str:
-        """Parameters: source, schema, name, instant, batch, versions opened less closed."""
+        """Parameters: source, schema, name, instant, batch, opened less closed, instant read.
+
+        It also says what the schedule goes on from: another process that waits for the lock must
+        find the table done.
+        """
         return (
             f"UPDATE {self._control('table_state')} SET last_instant = $4, last_batch_id = $5, "
             f"open_versions = open_versions + $6, last_success_at = {self.dialect.now}, "
             "accepted_guards = NULL, held_reason = NULL, held_guards = NULL, held_at = NULL, "
-            "failures = 0 "
+            f"failures = 0, last_started_at = $7, last_ended_at = {self.dialect.now}, "
+            f"last_retry = NULL, changed_at = {self.dialect.now} "
             "WHERE source = $1 AND schema_name = $2 AND table_name = $3"
         )
 

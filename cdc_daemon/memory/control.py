@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count
 
-from cdc_daemon.errors import LostRace, TableLocked
+from cdc_daemon.errors import LostRace, Retry, TableLocked
 from cdc_daemon.model.change import Counts
 from cdc_daemon.model.checkpoint import Checkpoint, TableState
 from cdc_daemon.model.event import Event
@@ -17,6 +17,7 @@ from cdc_daemon.model.guard import Guard
 from cdc_daemon.model.run import Batch
 from cdc_daemon.model.table import TableId, TableSpec
 from cdc_daemon.model.window import Window
+from cdc_daemon.ports.control import Feed
 from cdc_daemon.ports.flow import Landed
 
 RUNNING = "running"
@@ -26,6 +27,7 @@ RUNNING = "running"
 class MemoryControl:
     """Implements ``States``, ``Batches`` and ``EventLog``."""
 
+    clock: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     states: dict[TableId, TableState] = field(default_factory=dict)
     checkpoints: dict[tuple[TableId, str], Checkpoint] = field(default_factory=dict)
     batches: dict[int, tuple[Batch, str, Counts]] = field(default_factory=dict)
@@ -60,12 +62,25 @@ class MemoryControl:
         if state.held is None:
             return guards
         await self._set(table, held=None, held_guards=frozenset(), accepted=guards | state.accepted)
-        await self._set(table, failures=0)
+        await self._set(table, failures=0, triggered=self.clock)
         return guards
 
     async def failed(self, table: TableId) -> None:
         """Count a failure."""
         await self._set(table, failures=(await self.state(table)).failures + 1)
+
+    async def ended(self, table: TableId, read_at: datetime | None, retry: Retry | None) -> None:
+        """An attempt came to its end."""
+        started = read_at or self.clock
+        await self._set(table, last_started=started, last_ended=self.clock, retry=retry)
+
+    async def trigger(self, table: TableId) -> None:
+        """Ask for a batch at once."""
+        await self._set(table, triggered=self.clock)
+
+    async def changed(self, after: datetime) -> Feed:
+        """Every state there is."""
+        return Feed(now=self.clock, states=dict(self.states), seen=after)
 
     async def begin(self, spec: TableSpec, window: str, read_at: datetime, run_id: str) -> Batch:  # noqa: ARG002 - the run is on record in the events here
         """Number a batch; those left running are abandoned."""
@@ -113,6 +128,9 @@ class MemoryControl:
             last_success=at,
             open_versions=state.open_versions + counts.opened - counts.closed,
             accepted=frozenset(),
+            last_started=landed.batch.read_at,
+            last_ended=at,
+            retry=None,
             held=None,
             held_guards=frozenset(),
             failures=0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from cdc_daemon.errors import Retry
 from cdc_daemon.model.guard import Guard
 from cdc_daemon.model.table import TableId
 
@@ -30,6 +31,13 @@ class TableState:
     """Guards that the next batch may pass, once."""
     failures: int = 0
     """Attempts that failed since the last success."""
+    last_started: datetime | None = None
+    """When the last attempt that came to an end began."""
+    last_ended: datetime | None = None
+    retry: Retry | None = None
+    """What the last attempt asked for, where it did not succeed."""
+    triggered: datetime | None = None
+    """When an operator last asked for a batch at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

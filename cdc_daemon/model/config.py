@@ -45,6 +45,8 @@ class ConnectionSpec:
     connect_timeout_seconds: float = 10.0
     lock_timeout_seconds: float = 10.0
     """How long a statement may wait for a lock of somebody else's."""
+    max_concurrent_reads: int | None = None
+    """Tables read at once; None: as many as there are sessions for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +69,21 @@ class LaneSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackoffSpec:
+    """How long a table waits after its n-th failure in a row: ``first * 2 ** (n - 1)``."""
+
+    first_seconds: float = 5.0
+    limit_seconds: float = 900.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeSpec:
     """Limits of the process."""
 
     memory_budget_mb: int = 1024
     grace_seconds: float = 30.0
     landing_dir: str | None = None
+    backoff: BackoffSpec = field(default_factory=BackoffSpec)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

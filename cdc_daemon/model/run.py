@@ -29,6 +29,10 @@ class Job:
     """Though not due or paused; passes no guard."""
     accepted: frozenset[Guard] = frozenset()
     window: Window = WHOLE
+    seen_epoch: int | None = None
+    """The epoch by which it was found due: with another one, somebody else did it meanwhile."""
+    max_reads: int | None = None
+    """Tables of its source that may be read at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from enum import Enum
 
 from cdc_daemon.model.guard import GuardLimits
+from cdc_daemon.model.schedule import Timing
 
 
 class Strategy(Enum):
@@ -49,7 +49,7 @@ class TableSpec:
     """Empty: discovered in the source's catalog."""
     strategy: Strategy = Strategy.FULL
     lane: str = "small"
-    every: timedelta = timedelta(minutes=15)
+    timing: Timing = field(default_factory=Timing)
     exclude_columns: tuple[str, ...] = ()
     guards: GuardLimits = field(default_factory=GuardLimits)
     max_batch_rows: int = 1_000_000

@@ -129,12 +129,12 @@ class Recorder:
             self.telemetry.unrecorded(error)
 
     async def _state(self, outcome: RunOutcome) -> None:
-        if outcome.status is not Status.FAILED:
-            return
-        if outcome.held:
+        if outcome.status is Status.FAILED and outcome.held:
             await self.states.hold(outcome.table, outcome.error or "", frozenset(outcome.guards))
-        else:
+        elif outcome.status is Status.FAILED:
             await self.states.failed(outcome.table)
+        if outcome.status in {Status.FAILED, Status.SUCCEEDED}:
+            await self.states.ended(outcome.table, outcome.read_at, outcome.retry)
 
     def _events(self, outcome: RunOutcome, record: RunRecord) -> Iterator[Event]:
         counts = asdict(outcome.counts) if outcome.counts else {}

@@ -60,6 +60,10 @@ class TableRunner:
             if refused is not None:
                 return record.skipped(*refused), None
             async with self.locks.hold(job.table.id) as lock:
+                if job.seen_epoch is not None:
+                    epoch = (await self.states.state(job.table.id)).epoch
+                    if epoch != job.seen_epoch:
+                        return record.skipped("done by another process", "None.", False), None
                 pipeline = self.pipelines[job.table.id.source]
                 promoted = await while_held(lock, job.table.id, pipeline.run(job, record))
                 await self._sweep(pipeline, job)

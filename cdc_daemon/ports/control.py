@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from cdc_daemon.errors import Retry
 from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.event import Event
 from cdc_daemon.model.guard import Guard
@@ -43,6 +45,36 @@ class States(Protocol):
 
     async def failed(self, table: TableId) -> None:
         """Count an attempt that failed."""
+        ...
+
+    async def ended(self, table: TableId, read_at: datetime | None, retry: Retry | None) -> None:
+        """An attempt came to its end: what the schedule goes on from."""
+        ...
+
+    async def trigger(self, table: TableId) -> None:
+        """Ask for a batch at once, by whichever daemon sees it first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What changed in ``table_state``, and the target's clock."""
+
+    now: datetime
+    states: Mapping[TableId, TableState]
+    seen: datetime
+    """Where to read on from."""
+
+
+class StateFeed(Protocol):
+    """Where a scheduler learns of states."""
+
+    async def changed(self, after: datetime) -> Feed:
+        """States that changed after ``after``; some older ones may come again.
+
+        Raises:
+            CdcError: the target does not answer.
+        """
         ...
 
 

@@ -35,6 +35,7 @@ def connection_spec(name: str, connection: Connection) -> ConnectionSpec:
         tls=TlsSpec(**connection.tls.model_dump()),
         connect_timeout_seconds=connection.connect_timeout_seconds,
         lock_timeout_seconds=connection.lock_timeout_seconds,
+        max_concurrent_reads=connection.max_concurrent_reads,
     )
 
 
@@ -83,6 +84,14 @@ def connection_warnings(parts: Parts) -> Iterator[Issue]:
                 (*loc, "password"),
                 "the password stands here in plain text",
                 "write {env: NAME} or {file: /path}",
+            )
+        pool = connection.pool
+        sessions = pool.max - pool.max // 2
+        if (connection.max_concurrent_reads or 0) > sessions:
+            yield parts.issue(
+                (*loc, "max_concurrent_reads"),
+                f"is more than the {sessions} sessions that pool.max ({pool.max}) has for reading",
+                "raise pool.max, or lower it",
             )
         for key in ("connect_timeout_seconds", "lock_timeout_seconds"):
             if getattr(connection, key) >= grace:

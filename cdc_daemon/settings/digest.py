@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import time, timedelta
 from enum import Enum
 from typing import Any
 
@@ -43,6 +43,10 @@ def _canonical(value: object) -> Any:  # noqa: ANN401 - JSON is any of its types
         return {str(key): _canonical(entry) for key, entry in value.items()}
     if isinstance(value, tuple):
         return [_canonical(item) for item in value]
+    if isinstance(value, frozenset):
+        return sorted(_canonical(item) for item in value)
+    if isinstance(value, time):
+        return value.isoformat()
     if isinstance(value, Enum):
         return value.value
     return value.total_seconds() if isinstance(value, timedelta) else value

@@ -7,25 +7,29 @@ sections to judge is in ``resolve``.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from cdc_daemon.settings.times import DAYS, CronExpression, Days, TimeOfDay, Zone
 from cdc_daemon.settings.values import (
     Columns,
     ConnectionName,
+    Delay,
     Duration,
     Flag,
     Name,
     Port,
     PortOrFree,
     Positive,
+    Priority,
     Seconds,
     Secret,
     Share,
     UpperWord,
     Whole,
+    refusal,
 )
 
 
@@ -52,8 +56,17 @@ class Tls(Section):
     ca_file: Name | None = None
 
 
+class Blackout(Section):
+    """No batch begins from ``begin`` until ``end``, on the days on which it begins."""
+
+    begin: TimeOfDay
+    end: TimeOfDay
+    timezone: Zone = "UTC"
+    days: Days = DAYS
+
+
 class Connection(Section):
-    """One database."""
+    """One database; its blackouts are those of all tables read from it."""
 
     engine: Literal["postgresql", "sqlserver", "oracle"]
     host: Name
@@ -65,6 +78,8 @@ class Connection(Section):
     tls: Tls = Tls()
     connect_timeout_seconds: Seconds = 10.0
     lock_timeout_seconds: Seconds = 10.0
+    max_concurrent_reads: Annotated[Whole, Field(ge=1, le=1_000)] | None = None
+    blackouts: tuple[Blackout, ...] = ()
 
 
 class Target(Section):
@@ -98,12 +113,20 @@ class Lanes(Section):
     large: LargeLane = LargeLane()
 
 
+class Backoff(Section):
+    """The wait after a failure that may mend itself; it doubles with each, up to the limit."""
+
+    first_seconds: Seconds = 5.0
+    limit_seconds: Seconds = 900.0
+
+
 class Runtime(Section):
     """Limits of the process."""
 
     memory_budget_mb: Whole = Field(default=1024, ge=64, le=1_048_576)
     grace_seconds: Seconds = 30.0
     landing_dir: Name | None = None
+    backoff: Backoff = Backoff()
 
 
 class Http(Section):
@@ -123,9 +146,21 @@ class Logging(Section):
 
 
 class Schedule(Section):
-    """How often a table is read."""
+    """When a table is read: so often, or at the times of a cron expression."""
 
-    every: Duration = timedelta(minutes=15)
+    every: Duration | None = None
+    cron: CronExpression | None = None
+    timezone: Zone | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.every is None) == (self.cron is None):
+            message, remedy = "must hold exactly one of every, cron", "write {every: 15m}"
+        elif self.every is not None and self.timezone is not None:
+            message, remedy = "has a timezone, which every does not use", "remove timezone"
+        else:
+            return self
+        raise refusal(message, remedy)
 
 
 class Guards(Section):
@@ -142,7 +177,10 @@ class Guards(Section):
 class Defaults(Section):
     """What tables inherit."""
 
-    schedule: Schedule = Schedule()
+    schedule: Schedule = Schedule.model_validate({"every": "15m"})
+    jitter: Delay = timedelta(0)
+    priority: Priority = 0
+    blackouts: tuple[Blackout, ...] = ()
     guards: Guards = Guards()
     lane: Name = "small"
     max_batch_rows: Positive = 1_000_000
@@ -158,6 +196,9 @@ class Table(Section):
     strategy: Literal["full", "windowed", "chunked", "incremental"] = "full"
     lane: Name | None = None
     schedule: Schedule | None = None
+    jitter: Delay | None = None
+    priority: Priority | None = None
+    blackouts: tuple[Blackout, ...] | None = None
     exclude_columns: Columns = ()
     target_table: Name | None = None
     guards: Guards = Guards()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from types import MappingProxyType
 
 from cdc_daemon.model.config import (
+    BackoffSpec,
     ConfigSnapshot,
     HttpSpec,
     LaneSpec,
@@ -25,7 +26,9 @@ from cdc_daemon.settings.databases import (
 )
 from cdc_daemon.settings.digest import digest
 from cdc_daemon.settings.issues import Issue, as_error
+from cdc_daemon.settings.models import Runtime
 from cdc_daemon.settings.parts import Parts
+from cdc_daemon.settings.schedules import schedule_issues
 from cdc_daemon.settings.tables import table_issues, table_spec
 
 
@@ -43,7 +46,13 @@ def resolve(
     Raises:
         ConfigError: anything is wrong; it holds every issue, sorted by file and line.
     """
-    found = (*issues, *connection_issues(parts), *target_issues(parts), *table_issues(parts))
+    found = (
+        *issues,
+        *connection_issues(parts),
+        *target_issues(parts),
+        *table_issues(parts),
+        *schedule_issues(parts),
+    )
     target = parts.document.target
     if found or target is None:
         raise as_error(found)
@@ -57,16 +66,21 @@ def resolve(
             {name: connection_spec(name, each) for name, each in document.connections.items()}
         ),
         target=where,
-        tables=tuple(table_spec(entry, document.defaults, where) for entry in parts.tables),
+        tables=tuple(table_spec(entry, document, where) for entry in parts.tables),
         lanes=MappingProxyType(
             {name: LaneSpec(**lane) for name, lane in document.lanes.model_dump().items()}
         ),
-        runtime=RuntimeSpec(**document.runtime.model_dump()),
+        runtime=_runtime_spec(document.runtime),
         http=HttpSpec(**document.http.model_dump()),
         logging=LoggingSpec(**document.logging.model_dump()),
         warnings=tuple(str(notice) for notice in sorted(set(notices))),
     )
     return dataclasses.replace(snapshot, digest=digest(snapshot))
+
+
+def _runtime_spec(runtime: Runtime) -> RuntimeSpec:
+    given = runtime.model_dump(exclude={"backoff"})
+    return RuntimeSpec(**given, backoff=BackoffSpec(**runtime.backoff.model_dump()))
 
 
 def _table_warnings(parts: Parts) -> tuple[Issue, ...]:

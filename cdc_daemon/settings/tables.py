@@ -9,22 +9,22 @@ from cdc_daemon.model.guard import GuardLimits
 from cdc_daemon.model.table import QualifiedName, Strategy, TableId, TableSpec
 from cdc_daemon.settings.databases import connection_remedy
 from cdc_daemon.settings.issues import Issue, did_you_mean
-from cdc_daemon.settings.models import Defaults, Lanes
+from cdc_daemon.settings.models import Document, Lanes
 from cdc_daemon.settings.names import bronze_name, clash_issues, length_issues
 from cdc_daemon.settings.parts import Parts, TableEntry
+from cdc_daemon.settings.schedules import timing
 
 _SUPPORTED_STRATEGIES = tuple(strategy.value for strategy in Strategy)
 
 
-def table_spec(entry: TableEntry, defaults: Defaults, target: TargetSpec) -> TableSpec:
+def table_spec(entry: TableEntry, document: Document, target: TargetSpec) -> TableSpec:
     """One table with what it inherits; the entry must be free of issues."""
-    table = entry.table
+    table, defaults = entry.table, document.defaults
     name = bronze_name(table)
     given = {
         **defaults.guards.model_dump(exclude_unset=True),
         **table.guards.model_dump(exclude_unset=True),
     }
-    schedule = defaults.schedule if table.schedule is None else table.schedule
     return TableSpec(
         id=TableId(table.source, table.schema_, table.name),
         bronze=QualifiedName(target.bronze_schema, name),
@@ -32,7 +32,7 @@ def table_spec(entry: TableEntry, defaults: Defaults, target: TargetSpec) -> Tab
         key=table.key or (),
         strategy=Strategy(table.strategy),
         lane=table.lane or defaults.lane,
-        every=schedule.every,
+        timing=timing(table, document),
         exclude_columns=table.exclude_columns,
         guards=GuardLimits(**given),
         max_batch_rows=table.max_batch_rows or defaults.max_batch_rows,

@@ -114,6 +114,8 @@ def _keys_at(model: type[BaseModel], loc: Loc) -> tuple[str, ...]:
 
 def _below(annotation: Any, step: str | int) -> Any:  # noqa: ANN401 - annotations are any object
     section = _section(annotation)
+    if isinstance(step, int):
+        return section
     arguments = get_args(annotation)
     if isinstance(annotation, type) and section is not None:
         for name, field in section.model_fields.items():

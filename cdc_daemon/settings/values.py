@@ -25,13 +25,14 @@ _CONNECTION = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-def _refusal(message: str, remedy: str) -> PydanticCustomError:
+def refusal(message: str, remedy: str) -> PydanticCustomError:
+    """What a validator raises: ``message`` follows the name of the key, and shows no value."""
     return PydanticCustomError("refused", "{message}", {"message": message, "remedy": remedy})
 
 
 def _no_truth_value(value: Any) -> Any:  # noqa: ANN401 - whatever the document holds
     if isinstance(value, bool):
-        raise _refusal("must be a number, not true or false", "write digits")
+        raise refusal("must be a number, not true or false", "write digits")
     return value
 
 
@@ -41,18 +42,18 @@ def _truth_value(value: Any) -> Any:  # noqa: ANN401 - whatever the document hol
     words = {"true": True, "false": False}
     if isinstance(value, str) and value.lower() in words:
         return words[value.lower()]
-    raise _refusal("must be true or false", "write true or false")
+    raise refusal("must be true or false", "write true or false")
 
 
 def _name(value: str) -> str:
     if not value or _CONTROL.search(value):
-        raise _refusal("must be a name without control characters", "write the name as it is")
+        raise refusal("must be a name without control characters", "write the name as it is")
     return value
 
 
 def _connection_name(value: str) -> str:
     if not _CONNECTION.fullmatch(value):
-        raise _refusal(
+        raise refusal(
             "the name of a connection is a letter, then letters, digits and underscores",
             "rename it: it becomes part of table names and variables",
         )
@@ -61,7 +62,7 @@ def _connection_name(value: str) -> str:
 
 def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(values)) != len(values):
-        raise _refusal("names a column twice", "keep one of them")
+        raise refusal("names a column twice", "keep one of them")
     return values
 
 
@@ -75,13 +76,22 @@ def parse_duration(value: object) -> timedelta:
     Raises:
         PydanticCustomError: the value is no such text.
     """
+    return _length(value, least=1)
+
+
+def parse_delay(value: object) -> timedelta:
+    """The same, or ``0s``."""
+    return _length(value, least=0)
+
+
+def _length(value: object, *, least: int) -> timedelta:
     remedy = "write a whole number and a unit: 30s, 15m, 1h, 1d"
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise _refusal("must be a length of time with its unit", remedy)
+        raise refusal("must be a length of time with its unit", remedy)
     length = timedelta(**{_UNITS[match[2]]: int(match[1])})
-    if not timedelta() < length <= _LONGEST:
-        raise _refusal("must lie between 1s and 366d", remedy)
+    if not timedelta(seconds=least) <= length <= _LONGEST:
+        raise refusal(f"must lie between {least}s and 366d", remedy)
     return length
 
 
@@ -96,20 +106,20 @@ def parse_secret(value: object) -> SecretRef | None:
         return None
     if isinstance(value, str):
         if not value:
-            raise _refusal("is empty", f"{remedy}, or leave it out where none is needed")
+            raise refusal("is empty", f"{remedy}, or leave it out where none is needed")
         return SecretRef(SecretKind.PLAIN, value)
     if not isinstance(value, Mapping):
-        raise _refusal("must be text or a reference", f"{remedy}, or put plain text in quotes")
+        raise refusal("must be text or a reference", f"{remedy}, or put plain text in quotes")
     kinds = {"env", "file", "vault"}
     if len(value) != 1 or not kinds.issuperset(value):
-        raise _refusal("must hold exactly one of env, file", remedy)
+        raise refusal("must hold exactly one of env, file", remedy)
     ((kind, locator),) = value.items()
     if kind == "vault":
-        raise _refusal("vault references are not supported in this version", remedy)
+        raise refusal("vault references are not supported in this version", remedy)
     if kind == "env" and not (isinstance(locator, str) and _VARIABLE.fullmatch(locator)):
-        raise _refusal("env must be the name of a variable", "write {env: NAME}, not the secret")
+        raise refusal("env must be the name of a variable", "write {env: NAME}, not the secret")
     if kind == "file" and not (isinstance(locator, str) and PurePath(locator).is_absolute()):
-        raise _refusal("file must be an absolute path", "write {file: /path}")
+        raise refusal("file must be an absolute path", "write {file: /path}")
     return SecretRef(SecretKind(kind), locator)
 
 
@@ -127,4 +137,7 @@ ConnectionName = Annotated[str, AfterValidator(_connection_name)]
 Columns = Annotated[tuple[Name, ...], AfterValidator(_distinct)]
 UpperWord = BeforeValidator(_upper)
 Duration = Annotated[timedelta, PlainValidator(parse_duration)]
+Delay = Annotated[timedelta, PlainValidator(parse_delay)]
+"""A length of time that may be none."""
+Priority = Annotated[Whole, Field(ge=-1_000, le=1_000)]
 Secret = Annotated[SecretRef | None, PlainValidator(parse_secret)]

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 import pytest
 
+from cdc_daemon.control.states import OVERLAP
+from cdc_daemon.errors import Retry
 from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.guard import Guard
-from cdc_daemon.model.table import TableSpec
+from cdc_daemon.model.table import TableId, TableSpec
+from cdc_daemon.orchestration.schedule import BEGINNING, is_triggered
+from cdc_daemon.ports.control import States
 from tests.contract.engines.base import Engine, Specs
 from tests.contract.engines.flow import Flow
 
@@ -17,6 +24,18 @@ pytestmark = pytest.mark.asyncio
 READ_AT = datetime(2026, 1, 1, tzinfo=UTC)
 GUARDS = frozenset({Guard.EMPTY, Guard.DELETES})
 ROW = ("a", "b", "v", 1, None)
+Say = Callable[[States, TableId], Awaitable[object]]
+WORDS: Mapping[str, Say] = MappingProxyType(
+    {
+        "pause": lambda states, table: states.pause(table),
+        "resume": lambda states, table: states.resume(table),
+        "hold": lambda states, table: states.hold(table, "it", GUARDS),
+        "release": lambda states, table: states.release(table),
+        "failed": lambda states, table: states.failed(table),
+        "ended": lambda states, table: states.ended(table, READ_AT, Retry.BACKOFF),
+        "trigger": lambda states, table: states.trigger(table),
+    }
+)
 
 
 @pytest.fixture
@@ -131,3 +150,106 @@ async def test_usual_rows_are_those_of_promoted_batches(flow: Flow) -> None:
     await flow.engine.events.finish(left.number, "failed", "Conflict")
     assert await batches.usual(spec, 3) == (4, 3, 2)
     assert await batches.usual(spec, 14) == (4, 3, 2, 1)
+
+
+async def test_an_end_is_what_the_schedule_goes_on_from(engine: Engine, spec: TableSpec) -> None:
+    """When the attempt began to read, when it ended by the target's clock, and what it asked for."""
+    before = await engine.states.changed(READ_AT)
+    await engine.states.ended(spec.id, READ_AT, Retry.BACKOFF)
+    state = await engine.states.state(spec.id)
+    assert (state.last_started, state.retry) == (READ_AT, Retry.BACKOFF)
+    assert before.now <= state.last_ended <= (await engine.states.changed(READ_AT)).now
+    assert (state.failures, state.epoch, state.last_success) == (0, 0, None)
+
+
+async def test_an_end_replaces_the_one_before(engine: Engine, spec: TableSpec) -> None:
+    """A success asks for nothing; an attempt that read nothing began, for all we know, at its end."""
+    await engine.states.ended(spec.id, READ_AT - timedelta(days=1), Retry.BACKOFF)
+    before = await engine.states.changed(READ_AT)
+    await engine.states.ended(spec.id, None, None)
+    state = await engine.states.state(spec.id)
+    after = await engine.states.changed(READ_AT)
+    assert state.retry is None
+    assert before.now <= state.last_started <= after.now
+    assert before.now <= state.last_ended <= after.now
+
+
+async def test_a_trigger_asks_for_a_batch_at_once(engine: Engine, spec: TableSpec) -> None:
+    """The wish has the target's time, stays until a batch has begun after it, and no longer."""
+    await engine.states.ended(spec.id, READ_AT - timedelta(days=1), None)
+    before = await engine.states.changed(READ_AT)
+    await engine.states.trigger(spec.id)
+    state = await engine.states.state(spec.id)
+    assert before.now <= state.triggered <= (await engine.states.changed(READ_AT)).now
+    assert is_triggered(state)
+    await engine.states.ended(spec.id, state.triggered + timedelta(seconds=1), None)
+    assert not is_triggered(await engine.states.state(spec.id))
+
+
+async def test_a_trigger_changes_nothing_else(engine: Engine, spec: TableSpec) -> None:
+    """A paused table stays paused, a held one held, and failures stay counted."""
+    await engine.states.pause(spec.id)
+    await engine.states.hold(spec.id, "it", GUARDS)
+    before = await engine.states.state(spec.id)
+    await engine.states.trigger(spec.id)
+    after = await engine.states.state(spec.id)
+    assert replace(after, triggered=None) == before
+
+
+async def test_a_released_table_runs_at_once(engine: Engine, spec: TableSpec) -> None:
+    """A release is a wish for a batch, too: nobody waits out an interval to see it mended."""
+    await engine.states.ended(spec.id, READ_AT - timedelta(days=1), Retry.MANUAL)
+    await engine.states.hold(spec.id, "it", GUARDS)
+    await engine.states.release(spec.id)
+    assert is_triggered(await engine.states.state(spec.id))
+
+
+async def test_releasing_a_table_that_is_not_held_asks_for_nothing(
+    engine: Engine, spec: TableSpec
+) -> None:
+    """It is no change, and no batch."""
+    await engine.states.release(spec.id)
+    assert await engine.states.state(spec.id) == TableState(table=spec.id)
+
+
+@pytest.mark.parametrize("word", WORDS)
+async def test_every_change_is_in_the_feed(engine: Engine, spec: TableSpec, word: str) -> None:
+    """Whatever is said of a table is newer than all that was known, and comes as it is on record."""
+    await engine.states.hold(spec.id, "before", GUARDS)
+    known = await engine.states.changed(READ_AT)
+    await WORDS[word](engine.states, spec.id)
+    feed = await engine.states.changed(known.now + OVERLAP)  # nothing comes again from before
+    assert feed.states[spec.id] == await engine.states.state(spec.id)
+    assert feed.now >= known.now
+    assert feed.now.utcoffset() == timedelta(0)
+
+
+async def test_a_promoted_batch_is_in_the_feed(flow: Flow) -> None:
+    """Another replica's batch is seen, with the failures it forgot."""
+    states, table = flow.engine.states, flow.spec.id
+    await states.failed(table)
+    known = await states.changed(READ_AT)
+    await flow.batch([ROW])
+    state = (await states.changed(known.now + OVERLAP)).states[table]
+    assert (state.epoch, state.failures) == (1, 0)
+    assert state == await states.state(table)
+
+
+async def test_reading_on_loses_nothing(engine: Engine, specs: Specs) -> None:
+    """Each time from what was seen last: every table that was spoken about comes."""
+    seen, came = READ_AT, set()
+    tables = [specs.fresh().id for _ in range(3)]
+    for table in tables:
+        await engine.states.pause(table)
+        feed = await engine.states.changed(seen)
+        assert feed.seen >= seen
+        seen = feed.seen
+        came |= feed.states.keys()
+    assert set(tables) <= came
+
+
+async def test_a_daemon_that_starts_is_told_of_every_table(engine: Engine, spec: TableSpec) -> None:
+    """A daemon that starts reads from the beginning, and knows all that is on record."""
+    await engine.states.pause(spec.id)
+    feed = await engine.states.changed(BEGINNING)
+    assert feed.states == await engine.states.all()

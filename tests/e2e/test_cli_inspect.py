@@ -22,7 +22,7 @@ FIELDS = [
     "name",
     "configured",
     "lane",
-    "every_seconds",
+    "schedule",
     "last_batch",
     "last_success_at",
     "lag_seconds",

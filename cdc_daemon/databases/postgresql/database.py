@@ -24,8 +24,10 @@ from adbc_driver_postgresql import dbapi
 from cdc_daemon.databases.cleanup import to_its_end
 from cdc_daemon.databases.postgresql.errors import translated
 from cdc_daemon.databases.postgresql.session import ROLLBACK_SECONDS, PostgresSession
+from cdc_daemon.databases.waits import Waits
 from cdc_daemon.errors import DatabaseUnavailable
 from cdc_daemon.model.config import ConnectionSpec
+from cdc_daemon.ports.statistics import PoolObserver, PoolStats
 
 SETTINGS = {
     # what is carried as text must read back as the same value on the other side
@@ -54,20 +56,41 @@ _KEEPALIVE = MappingProxyType(
 )
 
 
+POOLED, READER = "pooled", "reader"
+"""Kinds of sessions."""
+
+
 class PostgresDatabase:
     """Where sessions come from; implements ``ports.sql.SqlDatabase``."""
 
-    def __init__(self, spec: ConnectionSpec, password: Callable[[], str | None]) -> None:
+    def __init__(
+        self,
+        spec: ConnectionSpec,
+        password: Callable[[], str | None],
+        observer: PoolObserver | None = None,
+    ) -> None:
         self.spec = spec
         self._password = password
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
         self._readers = asyncio.Semaphore(spec.pool.max - self.sessions)
+        self._reading = 0
+        self._waits = Waits(spec.name, observer)
 
     @property
     def sessions(self) -> int:
         """Pooled sessions at most; the rest of ``pool.max`` are Arrow readers."""
         return self.spec.pool.max - self.spec.pool.max // 2
+
+    def stats(self, role: str) -> tuple[PoolStats, ...]:
+        """Pooled sessions and Arrow readers as they are now; at once, and of a closed pool, too."""
+        pool, waits = self._pool, self._waits
+        opened, idle = (pool.get_size(), pool.get_idle_size()) if pool is not None else (0, 0)
+        readers = self.spec.pool.max - self.sessions
+        return (
+            waits.stats(role, POOLED, limit=self.sessions, opened=opened, idle=idle),
+            waits.stats(role, READER, limit=readers, opened=self._reading),
+        )
 
     async def aclose(self) -> None:
         """Close every session; those in use are closed under their users."""
@@ -107,6 +130,19 @@ class PostgresDatabase:
     @asynccontextmanager
     async def reader(self) -> AsyncIterator[dbapi.Connection]:
         """A connection of the Arrow driver, in autocommit; its calls block: use a thread."""
+        with self._waits.waiting(READER):
+            connection = await self._opened_reader()
+        self._reading += 1
+        try:
+            yield connection
+        finally:
+            try:
+                await to_its_end(_closed(connection))
+            finally:
+                self._reading -= 1
+                self._readers.release()
+
+    async def _opened_reader(self) -> dbapi.Connection:
         try:
             async with asyncio.timeout(self.spec.pool.acquire_timeout_seconds):
                 await self._readers.acquire()
@@ -114,30 +150,31 @@ class PostgresDatabase:
             raise self._exhausted() from error
         try:
             with translated(f"connection {self.spec.name}: connecting"):
-                connection = await asyncio.to_thread(dbapi.connect, self._uri(), autocommit=True)
-            try:
-                yield connection
-            finally:
-                await to_its_end(asyncio.to_thread(connection.close))
-        finally:
+                return await asyncio.to_thread(dbapi.connect, self._uri(), autocommit=True)
+        except BaseException:
             self._readers.release()
+            raise
 
     @asynccontextmanager
     async def _acquired(self) -> AsyncIterator[asyncpg.Connection]:
-        pool = await self._opened()
-        wait = asyncio.timeout(self.spec.pool.acquire_timeout_seconds)
-        try:
-            with translated(f"connection {self.spec.name}: connecting"):
-                async with wait:
-                    connection = await pool.acquire()
-        except DatabaseUnavailable as error:
-            if wait.expired():
-                raise self._exhausted() from error
-            raise
+        with self._waits.waiting(POOLED):
+            pool = await self._opened()
+            connection = await self._taken(pool)
         try:
             yield connection
         finally:
             await to_its_end(self._released(pool, connection))
+
+    async def _taken(self, pool: asyncpg.Pool) -> asyncpg.Connection:
+        wait = asyncio.timeout(self.spec.pool.acquire_timeout_seconds)
+        try:
+            with translated(f"connection {self.spec.name}: connecting"):
+                async with wait:
+                    return await pool.acquire()
+        except DatabaseUnavailable as error:
+            if wait.expired():
+                raise self._exhausted() from error
+            raise
 
     async def _released(self, pool: asyncpg.Pool, connection: Any) -> None:  # noqa: ANN401 - a proxy
         born = getattr(connection, "born", time.monotonic())
@@ -248,3 +285,8 @@ def _ssl(spec: ConnectionSpec) -> str | ssl.SSLContext:
     context = ssl.create_default_context(cafile=spec.tls.ca_file)
     context.check_hostname = spec.tls.mode == "verify-full"
     return context
+
+
+async def _closed(connection: dbapi.Connection) -> None:
+    closing = asyncio.ensure_future(asyncio.to_thread(connection.close))
+    await asyncio.wait([closing], timeout=ROLLBACK_SECONDS)

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import polars as pl
 import pyarrow as pa
@@ -184,6 +184,15 @@ async def _in_thread(cursor: dbapi.Cursor, call: Callable[..., T], *arguments: o
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
-        cursor.adbc_cancel()
-        await asyncio.wait([running], timeout=ROLLBACK_SECONDS)
+        # it connects, and so blocks where the network is silent
+        cancelling = asyncio.ensure_future(asyncio.to_thread(cursor.adbc_cancel))
+        for left in (running, cancelling):
+            left.add_done_callback(_noticed)
+        await asyncio.wait([running, cancelling], timeout=ROLLBACK_SECONDS)
         raise
+
+
+def _noticed(ended: asyncio.Future[Any]) -> None:
+    """What a cancelled call fails of is nobody's any more; asyncio need not log it."""
+    if not ended.cancelled():
+        ended.exception()

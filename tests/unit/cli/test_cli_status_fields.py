@@ -10,29 +10,31 @@ import pytest
 from cdc_daemon.cli.table_status import table_status
 from cdc_daemon.control.status import OnRecord
 from cdc_daemon.model.checkpoint import TableState
+from cdc_daemon.model.config import BackoffSpec
 from cdc_daemon.model.guard import Guard
+from cdc_daemon.model.schedule import Interval, Timing
 from tests.factories import TABLE, make_spec
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-SPEC = make_spec(every=timedelta(minutes=15))
+SPEC = make_spec(timing=Timing(schedule=Interval(timedelta(minutes=15))))
 
 
-def _status(*, spec=SPEC, read_at=None, **state):
-    record = OnRecord(state=TableState(table=TABLE, **state), promoted_read_at=read_at)
-    return table_status(TABLE, spec, record, NOW)
+def _status(*, spec=SPEC, **state):
+    record = OnRecord(state=TableState(table=TABLE, **state))
+    return table_status(TABLE, spec, record, backoff=BackoffSpec(), now=NOW)
 
 
 def test_a_table_that_never_ran_is_due():
     """Nothing on record: due now, no lag, no batch."""
-    told = table_status(TABLE, SPEC, None, NOW).document()
+    told = table_status(TABLE, SPEC, None, backoff=BackoffSpec(), now=NOW).document()
     assert (told["due"], told["due_at"]) == (True, NOW.isoformat())
     assert told["lag_seconds"] is told["last_batch"] is told["last_success_at"] is None
 
 
 @pytest.mark.parametrize(("minutes", "due"), [(14, False), (15, True), (40, True)])
-def test_due_counts_from_the_start_of_the_last_promoted_batch(minutes, due):
-    """A table is due ``every`` after its last promoted batch was read."""
-    told = _status(read_at=NOW - timedelta(minutes=minutes))
+def test_due_counts_from_the_start_of_the_last_attempt(minutes, due):
+    """A table is due ``every`` after its last attempt began."""
+    told = _status(last_started=NOW - timedelta(minutes=minutes), last_ended=NOW)
     assert told.due is due
 
 

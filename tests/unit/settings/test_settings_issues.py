@@ -49,7 +49,7 @@ TABLE = "tables:\n  - {source: core, schema: s, name: a%s}\n"
             ),
         ),
         (
-            "schedule: {}, guards: [x]",
+            "schedule: {every: 1d}, guards: [x]",
             "tables[0].guards: must be a mapping; write `key: value` lines below it",
         ),
         (
@@ -110,7 +110,7 @@ def test_a_bad_key_of_a_table(issues_of, head, key, issue):
         ),
         (
             "defaults: {strategy: full}",
-            "defaults.strategy: is not a key of this section; known here: guards, lane, max_batch_rows, schedule",
+            "defaults.strategy: is not a key of this section; known here: blackouts, guards, jitter, lane, max_batch_rows, priority, schedule",
         ),
         (
             "tracing: {}",

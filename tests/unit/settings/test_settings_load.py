@@ -21,6 +21,7 @@ from cdc_daemon.model.config import (
     TlsSpec,
 )
 from cdc_daemon.model.guard import GuardLimits
+from cdc_daemon.model.schedule import Interval, Timing
 from cdc_daemon.model.secret import SecretKind
 from cdc_daemon.model.table import QualifiedName, TableId
 from cdc_daemon.settings.load import load
@@ -59,7 +60,7 @@ def test_a_table_is_named_and_scheduled_by_default(load_text, valid):
     assert table.bronze == QualifiedName("bronze", "core_account")
     assert table.stage == QualifiedName("stage", "core_account")
     assert table.current_view == QualifiedName("bronze", "core_account_current")
-    assert (table.key, table.lane, table.every) == ((), "small", timedelta(minutes=15))
+    assert (table.key, table.lane, table.timing) == ((), "small", Timing())
     assert (table.guards, table.max_batch_rows) == (GuardLimits(), 1_000_000)
 
 
@@ -76,9 +77,17 @@ tables:
 """
     )
     a, b = snapshot.tables
-    assert (a.every, a.lane, a.max_batch_rows) == (timedelta(days=1), "large", 5)
+    assert (a.timing.schedule, a.lane, a.max_batch_rows) == (
+        Interval(timedelta(days=1)),
+        "large",
+        5,
+    )
     assert a.guards == GuardLimits(min_rows=10, allow_empty=True)
-    assert (b.every, b.lane, b.max_batch_rows) == (timedelta(seconds=30), "small", 6)
+    assert (b.timing.schedule, b.lane, b.max_batch_rows) == (
+        Interval(timedelta(seconds=30)),
+        "small",
+        6,
+    )
     assert b.guards == GuardLimits(min_rows=10, allow_empty=True, max_delete_share=1.0)
     assert (b.key, b.exclude_columns) == (("x", "Y"), ("z",))
     assert b.bronze == QualifiedName("bronze", "Other")
@@ -193,7 +202,7 @@ def test_the_example_shows_the_defaults(load_text, valid):
     for part in ("target", "lanes", "runtime", "http", "logging"):
         assert getattr(example, part) == getattr(bare, part)
     for table in example.tables[:2]:
-        assert (table.guards, table.every) == (bare.tables[0].guards, bare.tables[0].every)
+        assert (table.guards, table.timing) == (bare.tables[0].guards, bare.tables[0].timing)
     core = example.connections["core"]
     assert (core.pool, core.tls, core.port) == (PoolLimits(), TlsSpec(), 5432)
 

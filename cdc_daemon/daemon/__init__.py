@@ -1,0 +1,1 @@
+"""The process that lives for months: services outside, work inside, one way to stop."""

@@ -1,0 +1,122 @@
+"""Work on the resources of the configuration it was made under, leased for as long as it lasts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from cdc_daemon.daemon.generations import Generations
+from cdc_daemon.errors import CdcError, Retry
+from cdc_daemon.model.config import ConfigSnapshot
+from cdc_daemon.model.run import Job, RunOutcome, Status
+from cdc_daemon.model.table import TableId
+from cdc_daemon.ports.control import Feed, StateFeed
+
+
+class Runner(Protocol):
+    """Turns a job into an outcome."""
+
+    async def run(self, job: Job) -> RunOutcome:
+        """Raises nothing but cancellation."""
+        ...
+
+
+class Control(Protocol):
+    """The control schema."""
+
+    async def apply(self) -> object:
+        """Bring it to this version's.
+
+        Raises:
+            ControlSchemaError: it is newer.
+        """
+        ...
+
+
+class Wired(Protocol):
+    """What one configuration version has open."""
+
+    @property
+    def runner(self) -> Runner:
+        """Runs its jobs."""
+        ...
+
+    @property
+    def states(self) -> StateFeed:
+        """Tells of the tables' states."""
+        ...
+
+    @property
+    def control(self) -> Control:
+        """Its control schema."""
+        ...
+
+
+class InForce(Protocol):
+    """The configuration in force."""
+
+    @property
+    def current(self) -> ConfigSnapshot:
+        """Changes as a whole."""
+        ...
+
+    def knows(self, version: int) -> bool:
+        """Whether the version's snapshot is still there."""
+        ...
+
+    def forget(self, kept: tuple[int, ...]) -> None:
+        """Drop snapshots of versions that are no longer open."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedRunner:
+    """Runs a job under its own configuration version, whatever is in force by now."""
+
+    generations: Generations[Wired]
+    in_force: InForce
+    last: dict[TableId, RunOutcome] = field(default_factory=dict)
+    """What came of the last run of each table in this process."""
+
+    async def run(self, job: Job) -> RunOutcome:
+        """Raises nothing but cancellation."""
+        if not self.in_force.knows(job.config_version):  # it waited through a reload
+            return RunOutcome(table=job.table.id, status=Status.SKIPPED, retry=Retry.SKIP)
+        try:
+            async with self.generations.lease(job.config_version) as wired:
+                outcome = await wired.runner.run(job)
+        except CdcError as error:  # its resources could not be opened
+            outcome = RunOutcome(
+                table=job.table.id,
+                status=Status.FAILED,
+                retry=error.retry,
+                error_kind=error.kind,
+                error=str(error),
+                remedy=error.remedy,
+            )
+        self.last[outcome.table] = outcome
+        self.in_force.forget(self.generations.versions)
+        return outcome
+
+
+@dataclass(slots=True)
+class LeasedFeed:
+    """Reads states under the configuration in force; first of all migrates the control schema."""
+
+    generations: Generations[Wired]
+    in_force: InForce
+    migrated: bool = False
+
+    async def changed(self, after: datetime) -> Feed:
+        """States that changed after ``after``.
+
+        Raises:
+            ControlSchemaError: the control schema is newer than this daemon.
+            CdcError: the target does not answer.
+        """
+        async with self.generations.lease(self.in_force.current.version) as wired:
+            if not self.migrated:
+                await wired.control.apply()
+                self.migrated = True
+            return await wired.states.changed(after)
