@@ -42,8 +42,6 @@ class OnRecord:
 
     state: TableState
     last: LastBatch | None = None
-    promoted_read_at: datetime | None = None
-    """When the last promoted batch was read."""
     rows: int | None = None
     """Rows the last promoted batch extracted."""
 
@@ -90,7 +88,7 @@ class ControlStatus:
         """The last attempt and the last promoted batch of each table, by their primary keys."""
         state, batch = self._name("table_state"), self._name("batch")
         return (
-            f"SELECT s.source, s.schema_name, s.table_name, p.read_at, p.extracted, {_LAST} "
+            f"SELECT s.source, s.schema_name, s.table_name, p.extracted, {_LAST} "
             f"FROM {state} s LEFT JOIN {batch} p ON p.batch_id = s.last_batch_id "
             f"LEFT JOIN {batch} b ON b.batch_id = "
             f"(SELECT max(x.batch_id) FROM {batch} x WHERE {_OF_STATE})"
@@ -103,12 +101,11 @@ class ControlStatus:
 def _on_record(state: TableState, row: tuple[Any, ...] | None) -> OnRecord:
     if row is None:
         return OnRecord(state=state)
-    promoted_read_at, rows, *last = row
+    rows, *last = row
     number, status, error_kind, read_at, finished_at, *counts = last
     extracted, inserted, updated, reopened, deleted, unchanged = counts
     return OnRecord(
         state=state,
-        promoted_read_at=promoted_read_at,
         rows=rows,
         last=None
         if number is None

@@ -112,11 +112,3 @@ class Locks(Protocol):
     def hold(self, table: TableId) -> AbstractAsyncContextManager[HeldLock]:
         """Take the lock or raise ``TableLocked`` at once; never wait."""
         ...
-
-
-class Clock(Protocol):
-    """The target's clock."""
-
-    async def now(self) -> datetime:
-        """An aware datetime in UTC."""
-        ...
