@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -24,7 +25,7 @@ from tests.support.site import Site
 TABLES = tuple(f"t{n}" for n in range(8))
 LANES = {"small": {"workers": 4, "queue_size": 64}}
 SECONDS = 0.7
-"""Of work that a daemon gets at most, once it listens, before it is killed."""
+"""What a daemon gets at most, once it listens or has begun a batch, before it is killed."""
 
 
 @pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.long)])
@@ -35,7 +36,9 @@ def test_kills_at_any_time(kills: int, site: Site) -> None:
     configure(site, *TABLES, lanes=LANES)
     with changing(site.source, TABLES), Replica(site) as daemon:
         daemon.listens()
-        for _ in range(kills):
+        for n in range(kills):
+            if n % 2:  # in the midst of work, however long a slow machine takes to come to it
+                until(_begun(site), what="a batch has begun")
             _killed(daemon, dice.uniform(0, SECONDS))
             # the next one comes up while the server still rolls back the dead one's work
             daemon.start().listens()
@@ -47,6 +50,17 @@ def test_kills_at_any_time(kills: int, site: Site) -> None:
         assert daemon.stop().returncode == 0
     laws_hold(site, TABLES)
     assert _killed_midway(site) > 0
+
+
+def _begun(site: Site) -> Callable[[], bool]:
+    """Whether a batch began since."""
+
+    def last() -> int:
+        ((found,),) = site.target.fetch("SELECT coalesce(max(batch_id), 0) FROM cdc.batch")
+        return int(found)
+
+    before = last()
+    return lambda: last() > before
 
 
 def _killed(daemon: Replica, seconds: float) -> None:
