@@ -6,7 +6,8 @@ from argparse import Namespace
 
 from rich.console import Console
 
-from cdc_daemon.cli.opened import configuration, opened
+from cdc_daemon.cli.configuration import configuration
+from cdc_daemon.cli.opened import opened
 from cdc_daemon.cli.terminal import show
 from cdc_daemon.errors import ExitCode
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from cdc_daemon.cli.opened import configuration, opened
+from cdc_daemon.cli.configuration import configuration
+from cdc_daemon.cli.opened import opened
 from cdc_daemon.cli.selection import selected
 from cdc_daemon.cli.terminal import show, show_table
 from cdc_daemon.errors import ExitCode

@@ -1,14 +1,12 @@
-"""What commands begin with: the configuration, logging, and the application wired over it."""
+"""What most commands work on: logging, and the application wired over a configuration."""
 
 from __future__ import annotations
 
 import os
 import sys
-from argparse import Namespace
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import structlog
 
@@ -21,23 +19,6 @@ from cdc_daemon.observability.scrubbing import Secrets
 from cdc_daemon.observability.shapes import Vouched
 from cdc_daemon.observability.telemetry import LogTelemetry
 from cdc_daemon.secrets.resolver import resolve
-from cdc_daemon.settings.load import load
-
-DEFAULT_CONFIG = "config/cdc-daemon.yaml"
-
-
-def config_path(args: Namespace) -> Path:
-    """The main file: ``--config``, else ``CDC_CONFIG``, else the default."""
-    return Path(args.config or os.environ.get("CDC_CONFIG") or DEFAULT_CONFIG)
-
-
-def configuration(args: Namespace) -> ConfigSnapshot:
-    """The configuration in force for this command.
-
-    Raises:
-        ConfigError: with every issue.
-    """
-    return load(config_path(args), os.environ)
 
 
 @asynccontextmanager

@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable
 from rich.console import Console
 
 from cdc_daemon.bootstrap import App
-from cdc_daemon.cli.opened import configuration, opened
+from cdc_daemon.cli.configuration import configuration
+from cdc_daemon.cli.opened import opened
 from cdc_daemon.cli.selection import named
 from cdc_daemon.cli.terminal import show
 from cdc_daemon.errors import ExitCode

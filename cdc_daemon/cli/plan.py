@@ -13,8 +13,9 @@ from textwrap import indent
 from rich.console import Console
 
 from cdc_daemon.bootstrap import App
+from cdc_daemon.cli.configuration import configuration
 from cdc_daemon.cli.failure import lines
-from cdc_daemon.cli.opened import configuration, control_is_absent, opened
+from cdc_daemon.cli.opened import control_is_absent, opened
 from cdc_daemon.cli.selection import selected
 from cdc_daemon.cli.terminal import show, show_table
 from cdc_daemon.control.fresh import FreshControl

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from prometheus_client import CollectorRegistry
 
 from cdc_daemon.bootstrap import App, app, checked
-from cdc_daemon.cli.opened import config_path, configuration
+from cdc_daemon.cli.configuration import config_path, configuration
 from cdc_daemon.daemon.process import Daemon, Parts
 from cdc_daemon.model.config import ConfigSnapshot
 from cdc_daemon.model.secret import SecretRef

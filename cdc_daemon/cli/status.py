@@ -34,7 +34,8 @@ from datetime import datetime
 from rich.console import Console
 
 from cdc_daemon.bootstrap import App
-from cdc_daemon.cli.opened import configuration, control_is_absent, opened
+from cdc_daemon.cli.configuration import configuration
+from cdc_daemon.cli.opened import control_is_absent, opened
 from cdc_daemon.cli.selection import named
 from cdc_daemon.cli.table_status import TableStatus, table_status
 from cdc_daemon.cli.terminal import show, show_table

@@ -8,25 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic_settings import EnvSettingsSource, SettingsError
-
 from cdc_daemon.settings.issues import Issue, did_you_mean, shown
-from cdc_daemon.settings.models import Document, Variables
+from cdc_daemon.settings.models import Document
 from cdc_daemon.settings.node import MAX_DEPTH, Node, Origin, from_plain, mapping, merge
 
 PREFIX = "CDC__"
 _DELIMITER = "__"
-
-
-class _OneVariable(EnvSettingsSource):
-    """pydantic-settings' reading of a single variable, so that each keeps its name."""
-
-    def __init__(self, name: str, value: str) -> None:
-        self._variable = {name.lower(): value}
-        super().__init__(Variables)
-
-    def _load_env_vars(self) -> Mapping[str, str | None]:
-        return self._variable
 
 
 def overrides(environ: Mapping[str, str]) -> tuple[Node, tuple[Issue, ...]]:
@@ -47,19 +34,21 @@ def overrides(environ: Mapping[str, str]) -> tuple[Node, tuple[Issue, ...]]:
 
 
 def _override(name: str, value: str) -> Node | Issue:
+    from cdc_daemon.settings.variables import read  # noqa: PLC0415 - costs what few need
+
     origin = Origin(1, shown(name))
     path = name[len(PREFIX) :].lower().split(_DELIMITER)
     if len(path) == 3 and path[0] == "connections" and path[2] == "password":  # noqa: PLR2004 - section, name, key
         return from_plain({path[0]: {path[1]: {path[2]: {"env": name}}}}, origin)
     try:
-        read = _OneVariable(name, value)()
-        node = from_plain(read, origin)
-    except (SettingsError, ValueError, RecursionError):
+        found = read(name, value)
+        node = from_plain(found, origin)
+    except (ValueError, RecursionError):  # a SettingsError is a ValueError
         message = "holds neither plain text nor JSON that fits here"
         return Issue(origin=origin, message=message, remedy="write JSON, or set a single key")
     if node.depth > MAX_DEPTH:
         return Issue(origin=origin, message="is nested too deep", remedy="flatten it")
-    if not read:
+    if not found:
         return Issue(
             origin=origin,
             message=f"'{shown(path[0])}' is not a section of the configuration",

@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cdc_daemon.settings.times import DAYS, CronExpression, Days, TimeOfDay, Zone
 from cdc_daemon.settings.values import (
@@ -225,9 +224,3 @@ class Document(Section):
     defaults: Defaults = Defaults()
     include: list[Name] = []
     tables: list[Table] = []
-
-
-class Variables(Document, BaseSettings):
-    """The same sections, as environment variables name them."""
-
-    model_config = SettingsConfigDict(env_prefix="CDC__", env_nested_delimiter="__")

