@@ -101,7 +101,7 @@ def read_back(raw: bytes) -> list[bytes]:
 
 
 def hashes(columns, rows, recipe: Callable = row_hash_v1) -> list[int]:
-    return make_frame(columns, rows).select(recipe(columns)).to_series().to_list()
+    return recipe(make_frame(columns, rows), columns).to_list()
 
 
 CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")

@@ -1,65 +1,81 @@
 """Captured rows against open versions: which keys are new, changed, gone.
 
 Law: applying the changes to the open versions gives what was captured. Keys are compared by
-their digest, rows by their hash under the recipe of the open version (law 5).
+their digest, rows by their hash under the recipe of the open version (law 5). Keys fall into
+parts by their digest, so that no more than a part need be in memory (law 11).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import polars as pl
 
 from cdc_daemon.cdc.row_hash import CURRENT, HASH, KEY
-from cdc_daemon.model.change import Changes
+from cdc_daemon.model.change import CLOSES, POSITION, Changes
 
 VERSION = "_hash_version"
 LATER = "_later"
 """Whether an open version began after the rows were read."""
 
+CAPTURED_SCHEMA: dict[str, pl.DataType] = {KEY: pl.UInt128(), HASH: pl.UInt128()}
 OPEN_SCHEMA: dict[str, pl.DataType] = {
-    KEY: pl.UInt128(),
-    HASH: pl.UInt128(),
+    **CAPTURED_SCHEMA,
     VERSION: pl.Int16(),
     LATER: pl.Boolean(),
 }
 
 
+def part_of(parts: int) -> pl.Expr:
+    """The part a key falls into: digests are spread evenly over all their values."""
+    return (pl.col(KEY) % parts).cast(pl.Int32)
+
+
 def duplicates(captured: pl.DataFrame) -> pl.Series:
     """The key digests that occur more than once."""
+    keys = captured[KEY]
+    if keys.n_unique() == keys.len():  # a quarter of the cost of naming them
+        return keys.clear()
     return captured.filter(pl.col(KEY).is_duplicated())[KEY].unique()
 
 
 def compare(
     captured: pl.DataFrame, opened: pl.DataFrame, older: Mapping[int, pl.Series] | None = None
 ) -> Changes:
-    """Compare ``captured`` (key digest, hash) with ``opened`` (``OPEN_SCHEMA``).
+    """Compare ``captured`` (``CAPTURED_SCHEMA``) with ``opened`` (``OPEN_SCHEMA``).
 
-    ``older`` holds the hashes of the captured rows, in their order, under each older recipe that
-    occurs among the open versions.
+    Both also carry their ``POSITION``; no key occurs twice in either. ``older`` holds the hashes
+    of the captured rows, in their order, under each older recipe that occurs among the open
+    versions.
     """
-    new = captured.lazy().with_row_index("landed")
-    for version, hashes in (older or {}).items():
-        new = new.with_columns(hashes.alias(f"{HASH}_{version}"))
-    old = opened.lazy().with_row_index("opened")
-    both = new.join(old, on=KEY, how="inner", suffix="_old").select(
-        "landed", "opened", LATER, same=_same(tuple(older or ()))
+    new = captured.with_columns(h.alias(f"{HASH}_{v}") for v, h in (older or {}).items())
+    known = new.join(opened, on=KEY, how="inner", suffix="_old").select(
+        POSITION, LATER, pl.col(f"{HASH}_old").alias(CLOSES), same=_same(tuple(older or ()))
     )
-    known, inserted, gone = pl.collect_all(
-        [
-            both,
-            new.join(old, on=KEY, how="anti").select("landed"),
-            old.join(new, on=KEY, how="anti").select("opened", LATER),
-        ]
-    )
-    updated = known.filter(~pl.col("same") & ~pl.col(LATER)).select("landed", "opened")
+    inserted, gone = new[POSITION].clear(), opened.clear()
+    if known.height < new.height:
+        inserted = new.join(opened, on=KEY, how="anti")[POSITION]
+    if known.height < opened.height:
+        gone = opened.join(new, on=KEY, how="anti")
+    differing = known.filter(~pl.col("same"))
     return Changes(
-        inserted=inserted["landed"].sort(),
-        updated=updated.sort("landed"),
-        deleted=gone.filter(~pl.col(LATER))["opened"].sort(),
-        unchanged=known.filter(pl.col("same")).height,
-        later=known.filter(~pl.col("same") & pl.col(LATER)).height
-        + gone.filter(pl.col(LATER)).height,
+        inserted=inserted,
+        updated=differing.filter(~pl.col(LATER)).select(POSITION, CLOSES),
+        deleted=gone.filter(~pl.col(LATER)).select(POSITION, pl.col(HASH).alias(CLOSES)),
+        unchanged=known.height - differing.height,
+        later=int(differing[LATER].sum()) + int(gone[LATER].sum()),
+    )
+
+
+def joined(parts: Iterable[Changes]) -> Changes:
+    """The changes of all parts as one, in the order of positions."""
+    known = list(parts)
+    return Changes(
+        inserted=pl.concat([p.inserted for p in known]).sort(),
+        updated=pl.concat([p.updated for p in known]).sort(POSITION),
+        deleted=pl.concat([p.deleted for p in known]).sort(POSITION),
+        unchanged=sum(p.unchanged for p in known),
+        later=sum(p.later for p in known),
     )
 
 

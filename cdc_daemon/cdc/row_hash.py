@@ -31,36 +31,41 @@ HASH = "_row_hash"
 _BOUNDED = 64  # bytes that the form of any number, instant or identifier stays below
 _USUAL = 256
 
-Recipe = Callable[[Iterable[Column]], pl.Expr]
+Recipe = Callable[[pl.DataFrame, Iterable[Column]], pl.Series]
 
 
-def row_hash_v1(columns: Iterable[Column]) -> pl.Expr:
-    """Version 1 over ``columns``, as a 128-bit unsigned integer."""
-    return _xxh3((c, canonical(c)) for c in columns if c.hashed)
+def row_hash_v1(rows: pl.DataFrame, columns: Iterable[Column]) -> pl.Series:
+    """Version 1 of each of ``rows`` over ``columns``, as 128-bit unsigned integers."""
+    hashed = [column for column in columns if column.hashed]
+    return _xxh3(rows.select(canonical(c).alias(c.field) for c in hashed), hashed)
 
 
-def key_digest(columns: Iterable[Column]) -> pl.Expr:
+def key_digest(rows: pl.DataFrame, columns: Iterable[Column]) -> pl.Series:
     """The same bytes over the key columns: what a key is compared by, and shown as."""
-    return _xxh3((c, canonical(c, key=True)) for c in columns)
+    key = list(columns)
+    return _xxh3(rows.select(canonical(c, key=True).alias(c.field) for c in key), key)
 
 
 RECIPES: Mapping[int, Recipe] = MappingProxyType({1: row_hash_v1})
 CURRENT = max(RECIPES)
 
 
-def _xxh3(fields: Iterable[tuple[Column, pl.Expr]]) -> pl.Expr:
+def _xxh3(forms: pl.DataFrame, columns: Iterable[Column]) -> pl.Series:
+    """Of rows whose canonical forms are ready: each is needed twice, and costly to make."""
     pieces = [pl.lit("")]
-    for column, form in sorted(fields, key=lambda field: field[0].name):
-        pieces += _field(column, form)
-    return plh.concat_str(pl.concat_str(pieces, ignore_nulls=True)).nchash.xxh3_128()
+    for column in sorted(columns, key=lambda column: column.name):
+        pieces += _field(column)
+    whole = plh.concat_str(pl.concat_str(pieces, ignore_nulls=True))
+    return forms.select(whole.nchash.xxh3_128()).to_series()
 
 
-def _field(column: Column, form: pl.Expr) -> list[pl.Expr]:
+def _field(column: Column) -> list[pl.Expr]:
     """Name, length and form; each is NULL where the form is, and so contributes nothing.
 
     Name and length come out of a table of ready strings, because formatting the length of
     every field costs more than the rest of the hash; lengths beyond it are formatted.
     """
+    form = pl.col(column.field)
     label = f"{len(column.name.encode())}:{column.name}"
     length = form.str.len_bytes()
     bounded = column.carrier != pl.String and not isinstance(column.type, Binary)

@@ -1,9 +1,9 @@
-"""Reads a table's window into a landing: every key checked, every row hashed."""
+"""Reads a table's window: every key checked, every row hashed, the columns the same at the end."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -13,9 +13,12 @@ from cdc_daemon.cdc.canonical import canonical
 from cdc_daemon.cdc.compare import duplicates
 from cdc_daemon.cdc.row_hash import CURRENT, HASH, KEY, RECIPES, key_digest
 from cdc_daemon.errors import DuplicateKey, KeyTooLong, NullKey, SchemaMoved, Unrepresentable
+from cdc_daemon.extract.digests import Digests
 from cdc_daemon.extract.landing import Landing
 from cdc_daemon.model.table import TableId
+from cdc_daemon.ports.ahead import ahead
 from cdc_daemon.ports.source import DoesNotFit, Reading
+from cdc_daemon.ports.work import spent
 from cdc_daemon.schema.table import SourceTable
 
 SHOWN_KEYS = 5
@@ -24,100 +27,124 @@ PART_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Extracted:
-    """What was read: the table as it was carried, and a digest of every row."""
+class Extractor:
+    """Reads one table from one snapshot: ``land`` it or use its ``rows``, then ``verify``."""
 
-    table: SourceTable
-    digests: pl.DataFrame
+    table: TableId
+    reading: Reading
+    max_key_bytes: int
+    progress: Callable[[int], None] = lambda _: None
+    """Told the rows so far."""
+
+    async def land(self, landing: Landing, digests: Digests) -> SourceTable:
+        """Read all rows into ``landing``, and a digest of each into ``digests``.
+
+        Returns:
+            The table, as its columns were carried.
+
+        Raises:
+            NullKey, KeyTooLong: naming columns and key digests (law 9).
+        """
+        shape = self.reading.table
+        while True:
+            try:
+                await self._land(shape, landing, digests)
+            except DoesNotFit as unfit:
+                landing.clear()
+                digests.clear()
+                shape = with_text(self.table, shape, unfit.column)
+            else:
+                return shape
+
+    async def _land(self, shape: SourceTable, landing: Landing, digests: Digests) -> None:
+        async with aclosing(self.rows(shape)) as frames:
+            async for frame in frames:
+                with spent("land"):
+                    await landing.add(frame.drop(KEY))
+                    await digests.add(frame.select(KEY, HASH))
+
+    async def rows(self, shape: SourceTable) -> AsyncGenerator[pl.DataFrame, None]:
+        """All rows in carriers, with ``KEY`` and ``HASH``.
+
+        Raises:
+            NullKey, KeyTooLong: as the rows come.
+            DoesNotFit: a column must be carried as text; begin again.
+        """
+        hashing = _Hashing(self.table, shape, self.max_key_bytes)
+        async with aclosing(ahead(hashing.each(self.reading.batches(shape.columns)))) as frames:
+            done = 0
+            async for frame in frames:
+                yield frame
+                done += frame.height
+                self.progress(done)
+
+    async def verify(self, shape: SourceTable, digests: Digests) -> None:
+        """No key came twice, and the columns are still the same; ends the snapshot.
+
+        Raises:
+            DuplicateKey, SchemaMoved: they are not.
+        """
+        twice = await asyncio.to_thread(_duplicates, digests)
+        if twice.len():
+            raise DuplicateKey(
+                f"{self.table}: {twice.len()} key(s) ({', '.join(shape.key)}) occur more than "
+                f"once; key digests {_shown(twice)}"
+            )
+        if await self.reading.table_now() != self.reading.table:
+            raise SchemaMoved(f"{self.table}: its columns changed while it was read")
 
 
-async def extract(
-    table: TableId,
-    reading: Reading,
-    landing: Landing,
-    *,
-    max_key_bytes: int,
-    progress: Callable[[int], None] = lambda _: None,
-) -> Extracted:
-    """Read all rows into ``landing``; ``progress`` is told the rows so far.
+def with_text(table: TableId, shape: SourceTable, field: str) -> SourceTable:
+    """The table with one more column carried as text.
 
     Raises:
-        NullKey, DuplicateKey, KeyTooLong: naming columns and key digests (law 9).
-        SchemaMoved: the columns are not those the reading began with.
+        Unrepresentable: it was text already.
     """
-    shape, digests = reading.table, None
-    while digests is None:
-        try:
-            digests = await _land(table, shape, reading, landing, max_key_bytes, progress)
-        except DoesNotFit as unfit:
-            landing.clear()
-            shape = _with_text(table, shape, unfit.column)
-    twice = await asyncio.to_thread(duplicates, digests)
-    if twice.len():
-        raise DuplicateKey(
-            f"{table}: {twice.len()} key(s) ({', '.join(shape.key)}) occur more than once; "
-            f"key digests {_shown(twice)}"
-        )
-    now = await reading.table_now()
-    if now != reading.table:
-        raise SchemaMoved(f"{table}: its columns changed while it was read")
-    return Extracted(shape, digests)
-
-
-async def _land(
-    table: TableId,
-    shape: SourceTable,
-    reading: Reading,
-    landing: Landing,
-    max_key_bytes: int,
-    progress: Callable[[int], None],
-) -> pl.DataFrame:
-    digests = [_NOTHING]
-    check = _KeyCheck(table, shape, max_key_bytes)
-    recipe = RECIPES[CURRENT](shape.columns)
-    hashes = (key_digest(shape.key_columns).alias(KEY), recipe.alias(HASH))
-    async with aclosing(reading.batches(shape.columns)) as frames:
-        async for frame in frames:
-            await asyncio.to_thread(check, frame)
-            digests.append(await asyncio.to_thread(frame.select, *hashes))
-            await landing.add(frame)
-            progress(landing.rows)
-    return pl.concat(digests)
-
-
-_NOTHING = pl.DataFrame(schema={KEY: pl.UInt128, HASH: pl.UInt128})
-
-
-def _with_text(table: TableId, shape: SourceTable, field: str) -> SourceTable:
     columns = tuple(replace(c, as_text=True) if c.field == field else c for c in shape.columns)
     if columns == shape.columns:
         raise Unrepresentable(f"{table}: a value does not even fit as text, in field {field}")
     return replace(shape, columns=columns)
 
 
-class _KeyCheck:
-    """No part of a key is NULL, and no key is longer than an index takes."""
+def _duplicates(digests: Digests) -> pl.Series:
+    parts = digests.parts
+    return pl.concat([duplicates(digests.part(n, parts)) for n in range(parts)])
+
+
+class _Hashing:
+    """Checks keys and hashes rows: none is NULL, and no key is longer than an index takes."""
 
     def __init__(self, table: TableId, shape: SourceTable, max_bytes: int) -> None:
         self._table = table
+        self._shape = shape
         self._max_bytes = max_bytes - PART_BYTES * len(shape.key)
-        self._names = {c.field: c.name for c in shape.key_columns}
         forms = [canonical(c, key=True).str.len_bytes() for c in shape.key_columns]
         self._length = pl.sum_horizontal(*forms)
-        self._digest = key_digest(shape.key_columns)
 
-    def __call__(self, frame: pl.DataFrame) -> None:
-        for name, column in self._names.items():
-            if nulls := frame[name].null_count():
-                raise NullKey(f"{self._table}: {nulls} row(s) have no value in key column {column}")
-        long = frame.select(digest=self._digest, length=self._length).filter(
-            pl.col("length") > self._max_bytes
-        )
-        if long.height:
+    async def each(
+        self, batches: AsyncGenerator[pl.DataFrame, None]
+    ) -> AsyncGenerator[pl.DataFrame, None]:
+        async with aclosing(batches):
+            async for frame in batches:
+                with spent("hash"):
+                    hashed = await asyncio.to_thread(self._hashed, frame)
+                yield hashed
+
+    def _hashed(self, rows: pl.DataFrame) -> pl.DataFrame:
+        for column in self._shape.key_columns:
+            if nulls := rows[column.field].null_count():
+                raise NullKey(
+                    f"{self._table}: {nulls} row(s) have no value in key column {column.name}"
+                )
+        digests = key_digest(rows, self._shape.key_columns)
+        long = digests.filter(rows.select(self._length > self._max_bytes).to_series())
+        if long.len():
             raise KeyTooLong(
-                f"{self._table}: the key ({', '.join(self._names.values())}) of {long.height} "
-                f"row(s) is over {self._max_bytes} bytes; key digests {_shown(long['digest'])}"
+                f"{self._table}: the key ({', '.join(self._shape.key)}) of {long.len()} "
+                f"row(s) is over {self._max_bytes} bytes; key digests {_shown(long)}"
             )
+        hashes = RECIPES[CURRENT](rows, self._shape.columns)
+        return rows.with_columns(digests.alias(KEY), hashes.alias(HASH))
 
 
 def _shown(digests: pl.Series) -> str:

@@ -17,11 +17,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
 from cdc_daemon.errors import LandingFailed
-from cdc_daemon.ports.flow import POSITION
+from cdc_daemon.model.change import POSITION
+
+Compression = Literal["lz4", "uncompressed"]
 
 _PREFIX = "cdc-daemon-"
 _LOCK = "owner.lock"
@@ -32,22 +35,25 @@ class Landing:
     """An ordered pile of rows; implements ``ports.flow.LandedRows``."""
 
     folder: Path
+    compression: Compression = "lz4"
     rows: int = 0
     bytes: int = 0
     _starts: list[int] = field(default_factory=list)
 
-    async def add(self, frame: pl.DataFrame) -> None:
-        """Append rows.
+    async def add(self, frame: pl.DataFrame) -> int:
+        """Append rows; the number of their piece.
 
         Raises:
             LandingFailed: the disk is full or the folder not writable.
         """
-        path = self._file(len(self._starts))
+        number = len(self._starts)
+        path = self._file(number)
         with _failing(self.folder):
-            await asyncio.to_thread(frame.write_ipc, path, compression="lz4")
+            await asyncio.to_thread(frame.write_ipc, path, compression=self.compression)
             self.bytes += path.stat().st_size
         self._starts.append(self.rows)
         self.rows += frame.height
+        return number
 
     def clear(self) -> None:
         """Forget every row: the table is read again."""
@@ -61,6 +67,11 @@ class Landing:
         for n, start in enumerate(self._starts):
             yield await asyncio.to_thread(self._read, n, start)
 
+    def piece(self, n: int) -> pl.DataFrame:
+        """The ``n``-th frame that was added; blocks."""
+        with _failing(self.folder):
+            return pl.read_ipc(self._file(n))
+
     async def take(self, positions: pl.Series) -> AsyncIterator[pl.DataFrame]:
         """The rows at ``positions``, which are sorted."""
         ends = [*self._starts[1:], self.rows]  # one too many where there is no file
@@ -71,9 +82,7 @@ class Landing:
                 yield await asyncio.to_thread(self._read, n, start, wanted)
 
     def _read(self, n: int, start: int, wanted: pl.Series | None = None) -> pl.DataFrame:
-        with _failing(self.folder):
-            frame = pl.read_ipc(self._file(n))
-        frame = frame.with_row_index(POSITION, offset=start)
+        frame = self.piece(n).with_row_index(POSITION, offset=start)
         return frame if wanted is None else frame[wanted]
 
     def _file(self, n: int) -> Path:
@@ -120,7 +129,7 @@ class LandingArea:
             self._folder = None
 
     @contextmanager
-    def landing(self) -> Iterator[Landing]:
+    def landing(self, compression: Compression = "lz4") -> Iterator[Landing]:
         """A landing; its files are gone when the block ends."""
         if self._folder is None or not self._folder.exists():
             self.close()
@@ -130,7 +139,7 @@ class LandingArea:
         folder = self._folder / f"{self._made:08}"
         with _failing(folder):
             folder.mkdir(mode=0o700)
-        landing = Landing(folder)
+        landing = Landing(folder, compression)
         self._open.add(landing)
         try:
             yield landing

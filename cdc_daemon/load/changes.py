@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import datetime
 
 import polars as pl
 
 from cdc_daemon.cdc.row_hash import CURRENT, HASH
-from cdc_daemon.model.change import Operation
-from cdc_daemon.ports.flow import POSITION, Compared, Landed
+from cdc_daemon.model.change import CLOSES, POSITION, Counts, Operation
+from cdc_daemon.ports.flow import Arriving, Compared
 
-CHANGE_COLUMNS = ("_operation", HASH, "_closes")
+CHANGE_COLUMNS = ("_operation", HASH, CLOSES)
 VERSION_COLUMNS = (
     "_valid_from",
     "_is_current",
@@ -23,23 +24,18 @@ VERSION_COLUMNS = (
 )
 
 
-async def changed_rows(compared: Compared) -> AsyncIterator[pl.DataFrame]:
+async def changed_rows(compared: Compared) -> AsyncGenerator[pl.DataFrame, None]:
     """Every changed row: source columns (NULL for deletes, keys apart), then ``CHANGE_COLUMNS``."""
-    columns = compared.landed.history.table.columns
+    columns = compared.begun.history.table.columns
     fields = [column.field for column in columns]
     plan = await asyncio.to_thread(_opening, compared)
-    hashes = compared.landed.digests[HASH]
-    async for rows in compared.landed.rows.take(plan["landed"]):
-        full = rows.join(
-            plan, left_on=POSITION, right_on="landed", how="left", maintain_order="left"
-        )
-        yield full.with_columns(hashes.gather(full[POSITION]).alias(HASH)).select(
-            *fields, *CHANGE_COLUMNS
-        )
-    deleted = compared.changes.deleted
-    gone = compared.opened[HASH]
-    async for keys in compared.opened_keys.take(deleted):
-        yield keys.select(
+    async for rows in compared.landed.rows.take(plan[POSITION]):
+        full = rows.join(plan, on=POSITION, how="left", maintain_order="left")
+        yield full.select(*fields, *CHANGE_COLUMNS)
+    gone = compared.changes.deleted
+    async for keys in compared.opened_keys.take(gone[POSITION]):
+        closing = keys.join(gone, on=POSITION, how="left", maintain_order="left")
+        yield closing.select(
             *(
                 pl.col(c.field)
                 if c.field in keys.columns
@@ -48,7 +44,7 @@ async def changed_rows(compared: Compared) -> AsyncIterator[pl.DataFrame]:
             ),
             pl.lit(Operation.DELETE.value).alias("_operation"),
             pl.lit(None, pl.UInt128).alias(HASH),
-            gone.gather(keys[POSITION]).alias("_closes"),
+            CLOSES,
         )
 
 
@@ -56,32 +52,71 @@ def _opening(compared: Compared) -> pl.DataFrame:
     """By position in the landing: the operation, and the hash of the version it closes."""
     changes = compared.changes
     updated = changes.updated.select(
-        "landed",
-        pl.lit(Operation.UPDATE.value).alias("_operation"),
-        compared.opened[HASH].gather(changes.updated["opened"]).alias("_closes"),
+        POSITION, pl.lit(Operation.UPDATE.value).alias("_operation"), CLOSES
     )
-    inserted = pl.DataFrame({"landed": changes.inserted}).select(
-        "landed",
-        pl.when(pl.col("landed").is_in(compared.reopened.implode()))
+    inserted = pl.DataFrame({POSITION: changes.inserted}).select(
+        POSITION,
+        pl.when(pl.col(POSITION).is_in(compared.reopened.implode()))
         .then(pl.lit(Operation.REOPEN.value))
         .otherwise(pl.lit(Operation.INSERT.value))
         .alias("_operation"),
-        pl.lit(None, pl.UInt128).alias("_closes"),
+        pl.lit(None, pl.UInt128).alias(CLOSES),
     )
-    return pl.concat([updated, inserted]).sort("landed")
+    return pl.concat([updated, inserted]).sort(POSITION)
 
 
-async def first_versions(landed: Landed, instant: datetime) -> AsyncIterator[pl.DataFrame]:
-    """Every landed row as the first version of its key: source columns, then version columns."""
-    fields = [column.field for column in landed.history.table.columns]
-    hashes = landed.digests[HASH]
-    async for rows in landed.rows.all():
-        yield rows.select(
-            *fields,
-            pl.lit(instant, pl.Datetime("us", "UTC")).alias("_valid_from"),
-            pl.lit(value=True).alias("_is_current"),
-            pl.lit(Operation.INSERT.value).alias("_operation"),
-            hashes.gather(rows[POSITION]).alias(HASH),
-            pl.lit(CURRENT, pl.Int16).alias("_hash_version"),
-            pl.lit(landed.batch.number, pl.Int64).alias("_batch_id"),
-        )
+async def first_versions(
+    arriving: Arriving, instant: datetime
+) -> AsyncGenerator[pl.DataFrame, None]:
+    """Every row as the first version of its key: source columns, then ``VERSION_COLUMNS``."""
+    fields = [column.field for column in arriving.begun.history.table.columns]
+    constants = (
+        pl.lit(instant, pl.Datetime("us", "UTC")).alias("_valid_from"),
+        pl.lit(value=True).alias("_is_current"),
+        pl.lit(Operation.INSERT.value).alias("_operation"),
+        pl.lit(CURRENT, pl.Int16).alias("_hash_version"),
+        pl.lit(arriving.begun.batch.number, pl.Int64).alias("_batch_id"),
+    )
+    async with aclosing(arriving.rows) as frames:
+        async for rows in frames:
+            yield rows.with_columns(constants).select(*fields, *VERSION_COLUMNS)
+
+
+async def first_changes(arriving: Arriving) -> AsyncGenerator[pl.DataFrame, None]:
+    """The same rows, where they must go through a load table: with ``CHANGE_COLUMNS``."""
+    fields = [column.field for column in arriving.begun.history.table.columns]
+    constants = (
+        pl.lit(Operation.INSERT.value).alias("_operation"),
+        pl.lit(None, pl.UInt128).alias(CLOSES),
+    )
+    async with aclosing(arriving.rows) as frames:
+        async for rows in frames:
+            yield rows.with_columns(constants).select(*fields, *CHANGE_COLUMNS)
+
+
+def arriving_of(compared: Compared) -> Arriving:
+    """A compared batch of a table without history, as rows that arrive from its landing."""
+
+    async def verdict() -> Counts:
+        return counts(compared)
+
+    return Arriving(begun=compared.begun, rows=_landed(compared), verdict=verdict)
+
+
+async def _landed(compared: Compared) -> AsyncGenerator[pl.DataFrame, None]:
+    async for rows in compared.landed.rows.all():
+        yield rows
+
+
+def counts(compared: Compared) -> Counts:
+    """What promote is going to do, in rows."""
+    changes = compared.changes
+    reopened = compared.reopened.len()
+    return Counts(
+        extracted=compared.landed.extracted,
+        inserted=changes.inserted.len() - reopened,
+        updated=changes.updated.height,
+        reopened=reopened,
+        deleted=changes.deleted.height,
+        unchanged=changes.unchanged,
+    )

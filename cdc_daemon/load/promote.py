@@ -8,18 +8,31 @@ is rolled back as a lost race (law 2).
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+import polars as pl
+
 from cdc_daemon.cdc.row_hash import CURRENT
 from cdc_daemon.errors import LostRace, StatementFailed
-from cdc_daemon.load.changes import CHANGE_COLUMNS, VERSION_COLUMNS, changed_rows, first_versions
+from cdc_daemon.load.changes import (
+    CHANGE_COLUMNS,
+    VERSION_COLUMNS,
+    arriving_of,
+    changed_rows,
+    counts,
+    first_changes,
+    first_versions,
+)
 from cdc_daemon.load.statements import LOAD, LOAD_TABLE, Statements
 from cdc_daemon.model.change import Counts
 from cdc_daemon.model.run import Promoted
 from cdc_daemon.ports.dialect import TargetDialect
-from cdc_daemon.ports.flow import Compared
+from cdc_daemon.ports.flow import Arriving, Begun, Compared
 from cdc_daemon.ports.sql import SqlDatabase, SqlSession
+from cdc_daemon.ports.work import spent
 from cdc_daemon.scd2.instant import instant
 
 
@@ -38,72 +51,63 @@ class Promoter:
             LostRace: somebody else promoted the table since it was compared.
             ClockSkew: the table's last instant is far ahead of ``read_at``.
         """
-        landed = compared.landed
-        history = landed.history
-        at = instant(landed.job.table.id, landed.batch.read_at, history.state.last_instant)
+        if compared.begun.history.is_empty:
+            return await self.first_load(arriving_of(compared))
+        planned = counts(compared)
+        async with self._transaction(compared.begun) as step:
+            await step.changes(compared, planned)
+            await step.checkpoint(planned)
+        return step.promoted(planned)
+
+    async def first_load(self, arriving: Arriving) -> Promoted:
+        """Write all rows as they come, or nothing at all.
+
+        Raises:
+            LostRace, ClockSkew: as ``promote``.
+        """
+        async with self._transaction(arriving.begun) as step:
+            planned = await step.first_load(arriving)
+            await step.checkpoint(planned)
+        return step.promoted(planned)
+
+    @asynccontextmanager
+    async def _transaction(self, begun: Begun) -> AsyncIterator[_Promotion]:
+        history, table = begun.history, begun.job.table
+        at = instant(table.id, begun.batch.read_at, history.state.last_instant)
         try:
-            counted = await self._commit(compared, at)
+            async with self.database.transaction() as session:
+                yield _Promotion(
+                    session=session,
+                    begun=begun,
+                    at=at,
+                    dialect=self.dialect,
+                    statements=self._statements(begun),
+                )
         except StatementFailed as error:
-            if await self._epoch(compared) != history.state.epoch:
-                raise _lost(compared) from error
+            if await self._epoch(begun) != history.state.epoch:
+                raise _lost(begun) from error
             raise
-        return Promoted(
-            batch=landed.batch, instant=at, counts=counted, epoch=history.state.epoch + 1
-        )
 
-    async def _commit(self, compared: Compared, at: datetime) -> Counts:
-        history = compared.landed.history
-        async with self.database.transaction() as session:
-            step = _Promotion(
-                session=session,
-                compared=compared,
-                at=at,
-                counts=counts(compared),
-                dialect=self.dialect,
-                statements=self._statements(compared),
-            )
-            if history.is_empty:
-                await step.first_load()
-            else:
-                await step.changes()
-            await step.checkpoint()
-        return step.counts
-
-    async def _epoch(self, compared: Compared) -> int:
-        table = compared.landed.job.table.id
+    async def _epoch(self, begun: Begun) -> int:
+        table = begun.job.table.id
         async with self.database.session() as session:
             rows = await session.fetch(
-                self._statements(compared).epoch(), table.source, table.schema, table.name
+                self._statements(begun).epoch(), table.source, table.schema, table.name
             )
         return int(rows[0][0]) if rows else 0
 
-    def _statements(self, compared: Compared) -> Statements:
+    def _statements(self, begun: Begun) -> Statements:
         return Statements(
             dialect=self.dialect,
-            spec=compared.landed.job.table,
-            table=compared.landed.history.table,
+            spec=begun.job.table,
+            table=begun.history.table,
             control_schema=self.control_schema,
         )
 
 
-def _lost(compared: Compared) -> LostRace:
-    landed = compared.landed
-    epoch = landed.history.state.epoch
-    return LostRace(f"{landed.job.table.id}: promoted by somebody else since epoch {epoch}")
-
-
-def counts(compared: Compared) -> Counts:
-    """What promote is going to do, in rows."""
-    changes = compared.changes
-    reopened = compared.reopened.len()
-    return Counts(
-        extracted=compared.landed.digests.height,
-        inserted=changes.inserted.len() - reopened,
-        updated=changes.updated.height,
-        reopened=reopened,
-        deleted=changes.deleted.len(),
-        unchanged=changes.unchanged,
-    )
+def _lost(begun: Begun) -> LostRace:
+    epoch = begun.history.state.epoch
+    return LostRace(f"{begun.job.table.id}: promoted by somebody else since epoch {epoch}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,75 +115,82 @@ class _Promotion:
     """One promote under way, inside its transaction."""
 
     session: SqlSession
-    compared: Compared
+    begun: Begun
     at: datetime
-    counts: Counts
     dialect: TargetDialect
     statements: Statements
 
+    def promoted(self, planned: Counts) -> Promoted:
+        """What has become of the batch, once committed."""
+        epoch = self.begun.history.state.epoch + 1
+        return Promoted(batch=self.begun.batch, instant=self.at, counts=planned, epoch=epoch)
+
     @property
     def _id(self) -> tuple[str, str, str]:
-        table = self.compared.landed.job.table.id
+        table = self.begun.job.table.id
         return table.source, table.schema, table.name
 
-    async def first_load(self) -> None:
+    async def first_load(self, arriving: Arriving) -> Counts:
         """All rows are new: straight into bronze, indexes after them, nothing into stage."""
-        landed = self.compared.landed
-        history, columns = landed.history, landed.history.table.columns
+        history, columns = self.begun.history, self.begun.history.table.columns
         for statement in history.ddl:
             await self.session.execute(statement)
         if self.dialect.loads_directly(columns):
-            rows = first_versions(landed, self.at)
-            bronze = landed.job.table.bronze
+            rows = first_versions(arriving, self.at)
+            bronze = self.begun.job.table.bronze
             loaded = await self.session.bulk_load(bronze, columns, VERSION_COLUMNS, rows)
+            planned = await arriving.verdict()
         else:
-            await self._load()
-            loaded = await self._open()
-        self._exactly("load", loaded, self.counts.opened)
-        for statement in history.indexes:
-            await self.session.execute(statement)
-        await self._fence()
+            loaded = await self._load(first_changes(arriving))
+            planned = await arriving.verdict()
+            self._exactly("open", await self._open(), planned.opened)
+        self._exactly("load", loaded, planned.opened)
+        with spent("promote"):
+            for statement in history.indexes:
+                await self.session.execute(statement)
+            await self._fence()
+        return planned
 
-    async def changes(self) -> None:
+    async def changes(self, compared: Compared, planned: Counts) -> None:
         """Load what changed, then close and open under the fence."""
-        history, batch = self.compared.landed.history, self.compared.landed.batch.number
-        if not self.compared.changes.is_empty:
-            await self._load()
-        await self._fence()
-        for statement in (*history.ddl, *history.indexes):
-            await self.session.execute(statement)
-        if self.compared.changes.is_empty:
-            return  # law 5: no write to stage or bronze
-        run, say = self.session.execute, self.statements
+        history = self.begun.history
+        if not compared.changes.is_empty:
+            loaded = await self._load(changed_rows(compared))
+            self._exactly("load", loaded, planned.opened + planned.deleted)
+        with spent("promote"):
+            await self._fence()
+            for statement in (*history.ddl, *history.indexes):
+                await self.session.execute(statement)
+            if not compared.changes.is_empty:  # law 5: else no write to stage or bronze
+                await self._close_and_open(planned)
+
+    async def _close_and_open(self, planned: Counts) -> None:
+        run, say, batch = self.session.execute, self.statements, self.begun.batch.number
         staged = await run(say.stage_deleted(), batch, self.at)
-        self._exactly("stage deletes", staged, self.counts.deleted)
+        self._exactly("stage deletes", staged, planned.deleted)
         closed = await run(say.close_versions(), self.at, batch)
-        self._exactly("close", closed, self.counts.closed)
-        self._exactly("open", await self._open(), self.counts.opened)
+        self._exactly("close", closed, planned.closed)
+        self._exactly("open", await self._open(), planned.opened)
         staged = await run(say.stage_opened(), batch, self.at)
-        self._exactly("stage", staged, self.counts.opened)
+        self._exactly("stage", staged, planned.opened)
 
     async def _open(self) -> int:
-        batch = self.compared.landed.batch.number
+        batch = self.begun.batch.number
         return await self.session.execute(self.statements.open_versions(), self.at, CURRENT, batch)
 
-    async def _load(self) -> None:
-        table = self.compared.landed.history.table
-        await self.session.execute(self.dialect.create_load(LOAD, table.columns))
-        loaded = await self.session.bulk_load(
-            LOAD_TABLE, table.columns, CHANGE_COLUMNS, changed_rows(self.compared)
-        )
-        self._exactly("load", loaded, self.counts.opened + self.counts.deleted)
+    async def _load(self, rows: AsyncGenerator[pl.DataFrame, None]) -> int:
+        columns = self.begun.history.table.columns
+        await self.session.execute(self.dialect.create_load(LOAD, columns))
+        return await self.session.bulk_load(LOAD_TABLE, columns, CHANGE_COLUMNS, rows)
 
     async def _fence(self) -> None:
-        epoch = self.compared.landed.history.state.epoch
+        epoch = self.begun.history.state.epoch
         if await self.session.execute(self.statements.fence(), *self._id, epoch) != 1:
-            raise _lost(self.compared)
+            raise _lost(self.begun)
 
-    async def checkpoint(self) -> None:
+    async def checkpoint(self, n: Counts) -> None:
         """Moves only here, with the rows it covers (law 1)."""
-        run, say = self.session.execute, self.statements
-        batch, n = self.compared.landed.batch, self.counts
+        run, say, batch = self.session.execute, self.statements, self.begun.batch
         await run(say.forget_window(), *self._id, batch.window.name)
         await run(
             say.checkpoint(),
@@ -193,6 +204,4 @@ class _Promotion:
 
     def _exactly(self, step: str, seen: int, planned: int) -> None:
         if seen != planned:
-            raise LostRace(
-                f"{self.compared.landed.job.table.id}: {step} touched {seen} rows, not {planned}"
-            )
+            raise LostRace(f"{self.begun.job.table.id}: {step} touched {seen} rows, not {planned}")

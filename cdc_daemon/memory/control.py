@@ -18,7 +18,7 @@ from cdc_daemon.model.run import Batch
 from cdc_daemon.model.table import TableId, TableSpec
 from cdc_daemon.model.window import Window
 from cdc_daemon.ports.control import Feed
-from cdc_daemon.ports.flow import Landed
+from cdc_daemon.ports.flow import Begun
 
 RUNNING = "running"
 
@@ -112,11 +112,11 @@ class MemoryControl:
         if current == RUNNING:
             self.batches[batch] = (found, status, counts)
 
-    def advance(self, landed: Landed, at: datetime, counts: Counts) -> None:
+    def advance(self, begun: Begun, at: datetime, counts: Counts) -> None:
         """The fence and the checkpoint, as one: compare-and-set of the epoch (law 2)."""
-        table, batch = landed.job.table.id, landed.batch
+        table, batch = begun.job.table.id, begun.batch
         state = self.states.get(table, TableState(table=table))
-        if state.epoch != landed.history.state.epoch:
+        if state.epoch != begun.history.state.epoch:
             raise LostRace(f"{table}: promoted by somebody else")
         if self.batches[batch.number][1] != RUNNING:
             raise LostRace(f"{table}: batch {batch.number} was abandoned")
@@ -128,7 +128,7 @@ class MemoryControl:
             last_success=at,
             open_versions=state.open_versions + counts.opened - counts.closed,
             accepted=frozenset(),
-            last_started=landed.batch.read_at,
+            last_started=begun.batch.read_at,
             last_ended=at,
             retry=None,
             held=None,

@@ -15,14 +15,13 @@ import polars as pl
 from cdc_daemon.cdc.compare import LATER, VERSION
 from cdc_daemon.cdc.row_hash import CURRENT, HASH, KEY, key_digest
 from cdc_daemon.errors import LostRace
-from cdc_daemon.load.changes import changed_rows
-from cdc_daemon.load.promote import counts
+from cdc_daemon.load.changes import arriving_of, changed_rows, counts, first_changes
 from cdc_daemon.memory.control import MemoryControl
-from cdc_daemon.model.change import Operation
+from cdc_daemon.model.change import POSITION, Counts, Operation
 from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.run import Promoted
 from cdc_daemon.model.table import TableId, TableSpec
-from cdc_daemon.ports.flow import POSITION, Compared, History
+from cdc_daemon.ports.flow import Arriving, Begun, Compared, History
 from cdc_daemon.scd2.instant import instant
 from cdc_daemon.schema.diff import evolve
 from cdc_daemon.schema.table import SourceTable
@@ -115,28 +114,41 @@ class MemoryTarget:
     async def known(self, spec: TableSpec, history: History, keys: pl.DataFrame) -> pl.Series:
         """Keys with any version."""
         seen = pl.Series([v.key for v in self.bronze.get(spec.id, ())], dtype=pl.UInt128)
-        digests = keys.select(POSITION, key_digest(history.table.key_columns).alias(KEY))
-        found = digests.filter(pl.col(KEY).is_in(seen.implode()))
-        return found[POSITION].cast(pl.UInt32).sort()
+        digests = key_digest(keys, history.table.key_columns)
+        return keys[POSITION].filter(digests.is_in(seen.implode())).cast(pl.UInt32).sort()
+
+    async def first_load(self, arriving: Arriving) -> Promoted:
+        """Collect the rows, then swap."""
+        work = self._work(arriving.begun)
+        async for frame in first_changes(arriving):
+            work.apply(frame)
+        return self._swap(work, await arriving.verdict())
 
     async def promote(self, compared: Compared) -> Promoted:
         """Close, then open, under the fence; then swap."""
-        landed = compared.landed
-        table, state = landed.job.table.id, landed.history.state
-        at = instant(table, landed.batch.read_at, state.last_instant)
-        planned = counts(compared)
-        digest = key_digest(landed.history.table.key_columns).alias(KEY)
-        work = _Work(at, landed.batch.number, list(self.bronze.get(table, ())))
+        if compared.begun.history.is_empty:
+            return await self.first_load(arriving_of(compared))
+        work = self._work(compared.begun)
         async for frame in changed_rows(compared):
-            work.apply(frame.with_columns(digest), landed.history.table)
+            work.apply(frame)
+        return self._swap(work, counts(compared))
+
+    def _work(self, begun: Begun) -> _Work:
+        table = begun.job.table.id
+        at = instant(table, begun.batch.read_at, begun.history.state.last_instant)
+        return _Work(begun, at, list(self.bronze.get(table, ())))
+
+    def _swap(self, work: _Work, planned: Counts) -> Promoted:
+        begun, table = work.begun, work.begun.job.table.id
         if (work.closed, work.opened) != (planned.closed, planned.opened):
             raise LostRace(f"{table}: the open versions are not those that were compared")
-        self.control.advance(landed, at, planned)  # raises LostRace before anything is swapped
+        self.control.advance(begun, work.at, planned)  # raises LostRace before anything is swapped
         self.bronze[table] = tuple(work.versions)
-        self.types[table] = {**self.types.get(table, {}), **_types(landed.history.table)}
-        if not landed.history.is_empty:
+        self.types[table] = {**self.types.get(table, {}), **_types(begun.history.table)}
+        if not begun.history.is_empty:
             self.stage[table] = (*self.stage.get(table, ()), *work.stage)
-        return Promoted(batch=landed.batch, instant=at, counts=planned, epoch=state.epoch + 1)
+        epoch = begun.history.state.epoch + 1
+        return Promoted(batch=begun.batch, instant=work.at, counts=planned, epoch=epoch)
 
     def as_of(self, table: TableId, moment: datetime) -> list[dict[str, Any]]:
         """The rows as they were at ``moment`` (law 4)."""
@@ -155,16 +167,17 @@ def _types(table: SourceTable) -> dict[str, str]:
 class _Work:
     """A promote's copy of the versions."""
 
+    begun: Begun
     at: datetime
-    batch: int
     versions: list[Version]
     stage: list[StageRow] = field(default_factory=list)
     closed: int = 0
     opened: int = 0
 
-    def apply(self, changes: pl.DataFrame, table: SourceTable) -> None:
+    def apply(self, changes: pl.DataFrame) -> None:
         """What each changed row does, in two turns: all closes, then all opens (law 3)."""
-        rows = changes.to_dicts()
+        keys = key_digest(changes, self.begun.history.table.key_columns)
+        rows = changes.with_columns(keys.alias(KEY)).to_dicts()
         ends = {(row[KEY], row["_closes"]): row for row in rows if row["_closes"] is not None}
         for n, version in enumerate(self.versions):
             row = ends.get((version.key, version.row_hash))
@@ -172,19 +185,19 @@ class _Work:
                 self._close(n, row["_operation"])
         for row in rows:
             if row["_operation"] != Operation.DELETE.value:
-                self._open(row, table)
+                self._open(row)
 
     def _close(self, n: int, operation: str) -> None:
         version = self.versions[n]
         self.versions[n] = replace(
-            version, valid_to=self.at, closed_by=operation, closed_batch=self.batch
+            version, valid_to=self.at, closed_by=operation, closed_batch=self.begun.batch.number
         )
         self.closed += 1
         if operation == Operation.DELETE.value:
             self._feed(version.row, operation)
 
-    def _open(self, row: dict[str, Any], table: SourceTable) -> None:
-        values = {c.target_name: row[c.field] for c in table.columns}
+    def _open(self, row: dict[str, Any]) -> None:
+        values = {c.target_name: row[c.field] for c in self.begun.history.table.columns}
         self.versions.append(
             Version(
                 key=row[KEY],
@@ -192,7 +205,7 @@ class _Work:
                 row_hash=row[HASH],
                 hash_version=CURRENT,
                 operation=row["_operation"],
-                batch=self.batch,
+                batch=self.begun.batch.number,
                 valid_from=self.at,
             )
         )
@@ -201,5 +214,7 @@ class _Work:
 
     def _feed(self, row: dict[str, Any], operation: str) -> None:
         self.stage.append(
-            StageRow(row=row, operation=operation, batch=self.batch, changed_at=self.at)
+            StageRow(
+                row=row, operation=operation, batch=self.begun.batch.number, changed_at=self.at
+            )
         )

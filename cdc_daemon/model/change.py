@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import polars as pl
@@ -18,6 +18,12 @@ class Operation(Enum):
     DELETE = "D"
 
 
+POSITION = "_position"
+"""The column that carries a row's position in the order of arrival, UInt32."""
+CLOSES = "_closes"
+"""The column that carries the row hash of the version a change closes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
     """Rows by their position: in the landing (captured) and among the open versions read.
@@ -26,24 +32,28 @@ class Changes:
     """
 
     inserted: pl.Series
-    """Positions in the landing, UInt32: new keys and reopened ones alike."""
+    """Positions in the landing: new keys and reopened ones alike."""
     updated: pl.DataFrame
-    """``landed`` and ``opened``, positions of the new row and of the version it replaces."""
-    deleted: pl.Series
-    """Positions among the open versions."""
+    """``POSITION`` of the new row in the landing, and ``CLOSES``."""
+    deleted: pl.DataFrame
+    """``POSITION`` among the open versions, and ``CLOSES``."""
     unchanged: int
     later: int = 0
     """Open versions that began after the read: left alone."""
 
+    def without_deletes(self) -> Changes:
+        """What is left where nothing may be taken for deleted (law 10)."""
+        return replace(self, deleted=self.deleted.clear())
+
     @property
     def is_empty(self) -> bool:
         """Whether stage and bronze stay as they are."""
-        return not (self.inserted.len() or self.updated.height or self.deleted.len())
+        return not (self.inserted.len() or self.updated.height or self.deleted.height)
 
     @property
     def size(self) -> int:
         """Keys that change."""
-        return self.inserted.len() + self.updated.height + self.deleted.len()
+        return self.inserted.len() + self.updated.height + self.deleted.height
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

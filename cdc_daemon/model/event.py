@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from cdc_daemon.model.table import TableId
 
-Detail = str | int | float | bool | None
+Detail = str | int | float | bool | None | Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,4 +82,6 @@ class RunOutcome:
     counts: Counts | None = None
     seconds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Seconds by step."""
+    work: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Seconds by kind of work, which go on side by side."""
     read_at: datetime | None = None

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import polars as pl
 
 from cdc_daemon.cdc.guards import Trip
-from cdc_daemon.cdc.row_hash import KEY
-from cdc_daemon.load.promote import counts
-from cdc_daemon.model.change import Counts, Operation
+from cdc_daemon.cdc.row_hash import key_digest
+from cdc_daemon.load.changes import counts
+from cdc_daemon.model.change import POSITION, Counts, Operation
 from cdc_daemon.model.guard import Guard
 from cdc_daemon.model.run import Batch, Job
 from cdc_daemon.model.table import TableId
 from cdc_daemon.orchestration.pipeline import Pipeline
-from cdc_daemon.ports.flow import Compared, LandedRows
+from cdc_daemon.ports.flow import Compared
 from cdc_daemon.ports.telemetry import Progress
+from cdc_daemon.schema.table import Column
 
 SAMPLE = 5
 
@@ -45,7 +46,7 @@ async def plan(pipeline: Pipeline, job: Job, progress: Progress, *, show_keys: b
     """
     observer = _Watching(job.table.id, progress)
     async with pipeline.compared(job, observer, numbered=False) as compared:
-        history = compared.landed.history
+        history = compared.begun.history
         return Plan(
             table=job.table.id,
             counts=counts(compared),
@@ -66,32 +67,30 @@ def _positions(compared: Compared) -> Iterator[tuple[Operation, pl.Series]]:
     changes, reopened = compared.changes, compared.reopened
     inserted = changes.inserted.filter(~changes.inserted.is_in(reopened.implode()))
     yield Operation.INSERT, inserted
-    yield Operation.UPDATE, changes.updated["landed"]
+    yield Operation.UPDATE, changes.updated[POSITION]
     yield Operation.REOPEN, reopened
-    yield Operation.DELETE, changes.deleted
+    yield Operation.DELETE, changes.deleted[POSITION]
 
 
 async def _sample(
     compared: Compared, operation: Operation, positions: pl.Series, *, show_keys: bool
 ) -> tuple[str, ...]:
     gone = operation is Operation.DELETE
-    positions = positions.head(SAMPLE)
-    if not show_keys:
-        digests = (compared.opened if gone else compared.landed.digests)[KEY]
-        return tuple(f"{digest:032x}" for digest in digests.gather(positions))
-    return await _values(
-        compared, compared.opened_keys if gone else compared.landed.rows, positions
-    )
-
-
-async def _values(compared: Compared, rows: LandedRows, positions: pl.Series) -> tuple[str, ...]:
+    rows = compared.opened_keys if gone else compared.landed.rows
+    key = compared.begun.history.table.key_columns
     shown: list[str] = []
-    key = compared.landed.history.table.key_columns
-    async for frame in rows.take(positions):
-        for row in frame.select(column.field for column in key).iter_rows():
-            pairs = zip(key, row, strict=True)
-            shown.append(", ".join(f"{column.name}={value}" for column, value in pairs))
+    async for frame in rows.take(positions.head(SAMPLE)):
+        if show_keys:
+            shown += _values(frame, key)
+        else:
+            shown += [f"{digest:032x}" for digest in key_digest(frame, key)]
     return tuple(shown)
+
+
+def _values(frame: pl.DataFrame, key: Sequence[Column]) -> Iterator[str]:
+    for row in frame.select(column.field for column in key).iter_rows():
+        pairs = zip(key, row, strict=True)
+        yield ", ".join(f"{column.name}={value}" for column, value in pairs)
 
 
 @dataclass(frozen=True, slots=True)

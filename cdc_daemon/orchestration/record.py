@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 
 from cdc_daemon.errors import CdcError, Retry
-from cdc_daemon.model.event import Event
+from cdc_daemon.model.event import Detail, Event
 from cdc_daemon.model.guard import Guard
 from cdc_daemon.model.run import Batch, Promoted, RunOutcome, Status
 from cdc_daemon.model.table import TableId
@@ -32,6 +32,8 @@ class RunRecord:
     batch: Batch | None = None
     accepted: tuple[Guard, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
+    work: dict[str, float] = field(default_factory=dict)
+    """Seconds by kind of work (``ports.work``)."""
     began: float = field(default_factory=time.monotonic)
 
     @contextmanager
@@ -101,6 +103,7 @@ class RunRecord:
             batch_id=self.batch.number if self.batch else None,
             read_at=self.batch.read_at if self.batch else None,
             seconds=MappingProxyType(dict(self.seconds)),
+            work=MappingProxyType(dict(self.work)),
             **known,  # type: ignore[arg-type] # by keyword, from the methods above
         )
 
@@ -138,7 +141,9 @@ class Recorder:
 
     def _events(self, outcome: RunOutcome, record: RunRecord) -> Iterator[Event]:
         counts = asdict(outcome.counts) if outcome.counts else {}
-        guards = {"guards": ",".join(guard.value for guard in outcome.guards)}
+        detail: dict[str, Detail] = {"work": {k: round(v, 6) for k, v in outcome.work.items()}}
+        if outcome.guards:
+            detail["guards"] = ",".join(guard.value for guard in outcome.guards)
         for step, seconds in outcome.seconds.items():
             whole = step == TOTAL
             last = whole or step == list(outcome.seconds)[-2]
@@ -153,5 +158,5 @@ class Recorder:
                 error_kind=outcome.error_kind if last else None,
                 error=outcome.error if whole else None,
                 rows=counts if whole else {},
-                detail=guards if whole and outcome.guards else {},
+                detail=detail if whole else {},
             )

@@ -19,6 +19,7 @@ from cdc_daemon.orchestration.pipeline import Pipeline
 from cdc_daemon.orchestration.record import Recorder, RunRecord
 from cdc_daemon.ports.control import HeldLock, Locks, States
 from cdc_daemon.ports.telemetry import Progress, Telemetry
+from cdc_daemon.ports.work import accounted
 
 T = TypeVar("T")
 
@@ -46,7 +47,8 @@ class TableRunner:
         record = RunRecord(table, self.progress, self.telemetry)
         with self.telemetry.bound(run_id=self.recorder.run_id, table=str(table)):
             self.progress.started(table)
-            outcome, error = await self._attempt(job, record)
+            with accounted(record.work):
+                outcome, error = await self._attempt(job, record)
             await self.recorder.ended(outcome, record)
             self.telemetry.outcome(outcome, error)
             self.progress.finished(table, outcome.status.value, summary(outcome))

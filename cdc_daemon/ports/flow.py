@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import polars as pl
 
 from cdc_daemon.cdc.guards import Trip
-from cdc_daemon.model.change import Changes
+from cdc_daemon.model.change import Changes, Counts
 from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.run import Batch, Job
 from cdc_daemon.schema.table import SourceTable
-
-POSITION = "_position"
-"""The column that carries a row's position."""
 
 
 class LandedRows(Protocol):
@@ -44,15 +41,32 @@ class History:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Landed:
-    """A batch's rows, on disk; memory keeps a digest of each."""
+class Begun:
+    """A batch whose snapshot is open: what is known before its first row comes."""
 
     job: Job
     batch: Batch
     history: History
-    digests: pl.DataFrame
-    """Key digest and row hash of every row, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arriving:
+    """The rows of a table that has no history yet, on their way from the source."""
+
+    begun: Begun
+    rows: AsyncGenerator[pl.DataFrame, None]
+    """In carriers, under their fields, with their row hash."""
+    verdict: Callable[[], Awaitable[Counts]]
+    """To be asked once, when all rows have come: raises what stops the batch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landed:
+    """A batch's rows with their row hash, on disk."""
+
+    begun: Begun
     rows: LandedRows
+    extracted: int
     counted: int | None
 
 
@@ -64,7 +78,11 @@ class Compared:
     changes: Changes
     reopened: pl.Series
     """Positions among ``changes.inserted`` whose key has been there before."""
-    opened: pl.DataFrame
-    """Digests of the open versions, in the order of ``opened_keys``."""
     opened_keys: LandedRows
+    """The keys of the open versions, at the positions of ``changes.deleted``."""
     trips: tuple[Trip, ...] = ()
+
+    @property
+    def begun(self) -> Begun:
+        """What was known before the rows."""
+        return self.landed.begun

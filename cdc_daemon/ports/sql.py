@@ -5,7 +5,7 @@ Parameters are written ``$1`` … ``$n``; an engine that writes them otherwise t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -31,7 +31,7 @@ class SqlSession(Protocol):
         table: QualifiedName,
         columns: Sequence[Column],
         extra: Sequence[str],
-        frames: AsyncIterator[pl.DataFrame],
+        frames: AsyncGenerator[pl.DataFrame, None],
     ) -> int:
         """Load frames into ``table``; the number of rows.
 

@@ -11,7 +11,7 @@ import polars as pl
 from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.run import Batch, Promoted
 from cdc_daemon.model.table import TableSpec
-from cdc_daemon.ports.flow import Compared, History
+from cdc_daemon.ports.flow import Arriving, Compared, History
 from cdc_daemon.schema.table import SourceTable
 
 
@@ -52,6 +52,15 @@ class Target(Protocol):
 
     async def known(self, spec: TableSpec, history: History, keys: pl.DataFrame) -> pl.Series:
         """Which ``_position`` of ``keys`` have any version, open or closed."""
+        ...
+
+    async def first_load(self, arriving: Arriving) -> Promoted:
+        """Load rows while they come; then, in the same transaction, all that promote does.
+
+        Raises:
+            DoesNotFit: as the rows say; nothing was written.
+            LostRace, ClockSkew: as ``promote``.
+        """
         ...
 
     async def promote(self, compared: Compared) -> Promoted:

@@ -12,8 +12,8 @@ import pytest
 from cdc_daemon.cdc.compare import LATER, VERSION
 from cdc_daemon.cdc.row_hash import CURRENT, HASH
 from cdc_daemon.errors import IncompatibleChange
+from cdc_daemon.model.change import POSITION
 from cdc_daemon.model.checkpoint import TableState
-from cdc_daemon.ports.flow import POSITION
 from cdc_daemon.scd2.invariants import violations
 from cdc_daemon.schema.types import Integer
 from tests.contract.engines.base import WIDE, Engine, Fed, version_frame

@@ -18,7 +18,7 @@ from cdc_daemon.memory.source import MemoryReading, MemorySource
 from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.run import Batch, Job, Promoted
 from cdc_daemon.model.table import TableSpec
-from cdc_daemon.ports.flow import Compared, History
+from cdc_daemon.ports.flow import Arriving, Compared, History
 from cdc_daemon.ports.target import Batches, Target
 from cdc_daemon.schema.table import SourceTable
 from tests.contract.engines.flow import Silent, pipeline
@@ -99,6 +99,10 @@ class GatedTarget:
     async def known(self, spec: TableSpec, history: History, keys: pl.DataFrame) -> pl.Series:
         await self.gate.before("known")
         return await self.inner.known(spec, history, keys)
+
+    async def first_load(self, arriving: Arriving) -> Promoted:
+        await self.gate.before("promote")
+        return await self.inner.first_load(arriving)
 
     async def promote(self, compared: Compared) -> Promoted:
         await self.gate.before("promote")

@@ -148,11 +148,15 @@ class PostgresDatabase:
                 await self._readers.acquire()
         except TimeoutError as error:
             raise self._exhausted() from error
+        connecting = asyncio.ensure_future(
+            asyncio.to_thread(dbapi.connect, self._uri(), autocommit=True)
+        )
         try:
             with translated(f"connection {self.spec.name}: connecting"):
-                return await asyncio.to_thread(dbapi.connect, self._uri(), autocommit=True)
+                return await asyncio.shield(connecting)
         except BaseException:
             self._readers.release()
+            connecting.add_done_callback(_closed_late)
             raise
 
     @asynccontextmanager
@@ -285,6 +289,12 @@ def _ssl(spec: ConnectionSpec) -> str | ssl.SSLContext:
     context = ssl.create_default_context(cafile=spec.tls.ca_file)
     context.check_hostname = spec.tls.mode == "verify-full"
     return context
+
+
+def _closed_late(connecting: asyncio.Future[dbapi.Connection]) -> None:
+    """A connection that came when nobody waited for it any more."""
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.get_loop().run_in_executor(None, connecting.result().close)
 
 
 async def _closed(connection: dbapi.Connection) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import asyncpg
@@ -13,6 +14,8 @@ from pgpq import ArrowToPostgresBinaryEncoder
 from cdc_daemon.databases.postgresql.encode import encode
 from cdc_daemon.databases.postgresql.errors import translated
 from cdc_daemon.model.table import QualifiedName
+from cdc_daemon.ports.ahead import ahead
+from cdc_daemon.ports.work import spent
 from cdc_daemon.schema.table import Column
 
 ROLLBACK_SECONDS = 5.0
@@ -61,31 +64,44 @@ class PostgresSession:
         table: QualifiedName,
         columns: Sequence[Column],
         extra: Sequence[str],
-        frames: AsyncIterator[pl.DataFrame],
+        frames: AsyncGenerator[pl.DataFrame, None],
     ) -> int:
         """COPY frames into ``table``, in binary, as fast as the server takes them."""
         with translated(f"connection {self._name}: bulk load"):
-            status: str = await self._connection.copy_to_table(
-                table.name,
-                schema_name=table.schema or None,
-                columns=[*(column.target_name for column in columns), *extra],
-                source=_binary(columns, extra, frames),
-                format="binary",
-            )
+            async with aclosing(_sent(_binary(columns, extra, frames))) as chunks:
+                status: str = await self._connection.copy_to_table(
+                    table.name,
+                    schema_name=table.schema or None,
+                    columns=[*(column.target_name for column in columns), *extra],
+                    source=chunks,
+                    format="binary",
+                )
         return int(status.rsplit(" ", 1)[-1])
 
 
+async def _sent(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Chunks, the next of which is being encoded while the last one is sent."""
+    async with aclosing(ahead(chunks)) as ready:
+        async for chunk in ready:
+            with spent("load"):
+                yield chunk
+
+
 async def _binary(
-    columns: Sequence[Column], extra: Sequence[str], frames: AsyncIterator[pl.DataFrame]
-) -> AsyncIterator[bytes]:
+    columns: Sequence[Column], extra: Sequence[str], frames: AsyncGenerator[pl.DataFrame, None]
+) -> AsyncGenerator[bytes, None]:
     encoder: ArrowToPostgresBinaryEncoder | None = None
-    async for frame in frames:
-        for piece in frame.iter_slices(PIECE_ROWS):
-            batch = await asyncio.to_thread(encode, piece, columns, extra)
-            if encoder is None:
-                encoder = ArrowToPostgresBinaryEncoder(batch.schema)
-                yield encoder.write_header()
-            yield await asyncio.to_thread(encoder.write_batch, batch)
+    async with aclosing(frames):
+        async for frame in frames:
+            for piece in frame.iter_slices(PIECE_ROWS):
+                with spent("encode"):
+                    batch = await asyncio.to_thread(encode, piece, columns, extra)
+                if encoder is None:
+                    encoder = ArrowToPostgresBinaryEncoder(batch.schema)
+                    yield encoder.write_header()
+                with spent("encode"):
+                    chunk = await asyncio.to_thread(encoder.write_batch, batch)
+                yield chunk
     if encoder is None:
         yield b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\xff\xff"
     else:

@@ -29,12 +29,15 @@ from cdc_daemon.databases.postgresql.session import ROLLBACK_SECONDS, PostgresSe
 from cdc_daemon.databases.postgresql.types import read_expression
 from cdc_daemon.errors import DatabaseUnavailable, StatementFailed, UnsupportedType
 from cdc_daemon.model.table import QualifiedName, TableSpec
+from cdc_daemon.ports.ahead import ahead
+from cdc_daemon.ports.work import spent
 from cdc_daemon.schema.table import Column, SourceTable
 
 T = TypeVar("T")
 
-BATCH_BYTES = 16 * 1024 * 1024
-"""Size of an Arrow batch the driver hands over; one is in hand and one on the way."""
+BATCH_BYTES = 4 * 1024 * 1024
+"""Size of an Arrow batch the driver hands over. Smaller ones cost more; of larger ones the five or
+so that are under way at a time cost memory (law 11)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +103,12 @@ class PostgresReading:
             f"SET TRANSACTION SNAPSHOT '{self.snapshot}'",
         )
         select = f"SELECT {selected} FROM {self.source.name(self.spec)}"
-        async with aclosing(arrow_batches(self.source.database, select, begin)) as batches:
+        arrow = arrow_batches(self.source.database, select, begin, work="extract")
+        async with aclosing(ahead(arrow)) as batches:
             async for batch in batches:
-                yield await asyncio.to_thread(decode, batch, columns)
+                with spent("decode"):
+                    decoded = await asyncio.to_thread(decode, batch, columns)
+                yield decoded
 
     async def table_now(self) -> SourceTable:
         """The columns and the key as they are now; this ends the snapshot."""
@@ -122,9 +128,12 @@ async def _refuse_unknown_text(session: PostgresSession, spec: TableSpec) -> Non
 
 
 async def arrow_batches(
-    database: PostgresDatabase, select: str, before: Sequence[str] = ()
+    database: PostgresDatabase, select: str, before: Sequence[str] = (), *, work: str
 ) -> AsyncGenerator[pa.RecordBatch, None]:
-    """The rows of ``select`` as Arrow, in bounded batches; cancelled with the caller."""
+    """The rows of ``select`` as Arrow, in bounded batches; cancelled with the caller.
+
+    Waiting for the driver is accounted as ``work``.
+    """
     doing = f"connection {database.spec.name}: reading"
     async with database.reader() as connection:
         cursor = connection.cursor(
@@ -137,7 +146,8 @@ async def arrow_batches(
                 await _in_thread(cursor, cursor.execute, select)
                 reader = await _in_thread(cursor, cursor.fetch_record_batch)
             while True:
-                batch = await _next_batch(doing, cursor, reader)
+                with spent(work):
+                    batch = await _next_batch(doing, cursor, reader)
                 if batch is None:
                     return
                 yield batch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,11 +21,14 @@ from cdc_daemon.databases.postgresql.source import arrow_batches
 from cdc_daemon.databases.postgresql.types import read_expression
 from cdc_daemon.load.promote import Promoter
 from cdc_daemon.load.statements import LOAD, LOAD_TABLE
+from cdc_daemon.model.change import POSITION
 from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.run import Promoted
 from cdc_daemon.model.table import TableSpec
+from cdc_daemon.ports.ahead import ahead
 from cdc_daemon.ports.control import StateReader
-from cdc_daemon.ports.flow import POSITION, Compared, History
+from cdc_daemon.ports.flow import Arriving, Compared, History
+from cdc_daemon.ports.work import spent
 from cdc_daemon.schema.table import Column, SourceTable
 
 _VERSION_FIELDS = (HASH, VERSION, LATER)
@@ -78,9 +81,11 @@ class PostgresTarget:
             f"\"_valid_from\" > '{after.isoformat()}'::timestamptz "
             f'FROM {self.dialect.qualified(spec.bronze)} WHERE "_valid_to" IS NULL'
         )
-        async with aclosing(arrow_batches(self.database, select)) as batches:
+        async with aclosing(ahead(arrow_batches(self.database, select, work="read"))) as batches:
             async for batch in batches:
-                yield await asyncio.to_thread(_decoded, batch, key)
+                with spent("decode"):
+                    decoded = await asyncio.to_thread(_decoded, batch, key)
+                yield decoded
 
     async def known(self, spec: TableSpec, history: History, keys: pl.DataFrame) -> pl.Series:
         """Ask with a temporary table that goes with the transaction."""
@@ -94,6 +99,10 @@ class PostgresTarget:
                 f"JOIN {self.dialect.qualified(spec.bronze)} b ON {self.dialect.same_key(table)}"
             )
         return pl.Series([row[0] for row in rows], dtype=pl.UInt32).sort()
+
+    async def first_load(self, arriving: Arriving) -> Promoted:
+        """One transaction, as ``load.promote`` says."""
+        return await self.promoter.first_load(arriving)
 
     async def promote(self, compared: Compared) -> Promoted:
         """One transaction, as ``load.promote`` says."""
@@ -130,5 +139,5 @@ def _decoded(batch: pa.RecordBatch, key: Sequence[Column]) -> pl.DataFrame:
     return pl.concat([frame, own.with_columns(hashes)], how="horizontal")
 
 
-async def _one(frame: pl.DataFrame) -> AsyncIterator[pl.DataFrame]:
+async def _one(frame: pl.DataFrame) -> AsyncGenerator[pl.DataFrame, None]:
     yield frame

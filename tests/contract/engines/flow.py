@@ -17,7 +17,7 @@ from cdc_daemon.model.guard import Guard
 from cdc_daemon.model.run import Batch, Job, Promoted
 from cdc_daemon.model.table import TableSpec
 from cdc_daemon.orchestration.pipeline import Pipeline
-from cdc_daemon.ports.flow import Compared, History
+from cdc_daemon.ports.flow import Arriving, Compared, History
 from cdc_daemon.ports.source import Source
 from cdc_daemon.ports.target import Batches, Target
 from cdc_daemon.schema.table import SourceTable
@@ -70,6 +70,9 @@ class ClockedTarget:
 
     async def known(self, spec: TableSpec, history: History, keys: pl.DataFrame) -> pl.Series:
         return await self.inner.known(spec, history, keys)
+
+    async def first_load(self, arriving: Arriving) -> Promoted:
+        return await self.inner.first_load(arriving)
 
     async def promote(self, compared: Compared) -> Promoted:
         return await self.inner.promote(compared)

@@ -7,8 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cdc_daemon.cdc.compare import LATER, OPEN_SCHEMA, VERSION, compare, duplicates
+from cdc_daemon.cdc.compare import (
+    CAPTURED_SCHEMA,
+    LATER,
+    OPEN_SCHEMA,
+    VERSION,
+    compare,
+    duplicates,
+    joined,
+    part_of,
+)
 from cdc_daemon.cdc.row_hash import CURRENT, HASH, KEY
+from cdc_daemon.model.change import POSITION
 
 OLDER = 0
 UNKNOWN = 99
@@ -22,19 +32,19 @@ OPENED = st.dictionaries(
 
 
 def captured_frame(rows: dict[int, int]) -> pl.DataFrame:
-    return pl.DataFrame(
-        {KEY: list(rows), HASH: list(rows.values())}, schema={KEY: pl.UInt128, HASH: pl.UInt128}
-    )
+    values = {KEY: list(rows), HASH: list(rows.values())}
+    return pl.DataFrame(values, schema=CAPTURED_SCHEMA).with_row_index(POSITION)
 
 
 def opened_frame(rows: dict[int, tuple[int, int, bool]]) -> pl.DataFrame:
-    return pl.DataFrame([(k, *v) for k, v in rows.items()], schema=OPEN_SCHEMA, orient="row")
+    values = [(k, *v) for k, v in rows.items()]
+    return pl.DataFrame(values, schema=OPEN_SCHEMA, orient="row").with_row_index(POSITION)
 
 
 def run(captured, opened):
     older = pl.Series([h[OLDER] for h in captured.values()], dtype=pl.UInt128)
     current = captured_frame({key: h[CURRENT] for key, h in captured.items()})
-    return compare(current, opened_frame(opened), {OLDER: older})
+    return joined([compare(current, opened_frame(opened), {OLDER: older})])
 
 
 def still_open(opened, key):
@@ -48,10 +58,11 @@ def test_applying_the_changes_gives_what_was_captured(captured, opened):
     changes = run(captured, opened)
     landed, open_keys = list(captured), list(opened)
     after = {key: (row, version) for key, (row, version, _) in opened.items()}
-    for position in changes.deleted:
+    for position, closes in changes.deleted.iter_rows():
+        assert opened[open_keys[position]][0] == closes
         del after[open_keys[position]]
-    for new, old in changes.updated.iter_rows():
-        assert landed[new] == open_keys[old]
+    for new, closes in changes.updated.iter_rows():
+        assert opened[landed[new]][0] == closes
         after[landed[new]] = (captured[landed[new]][CURRENT], CURRENT)
     for position in changes.inserted:
         assert landed[position] not in after
@@ -73,6 +84,23 @@ def test_every_key_is_counted_once(captured, opened):
 
 
 @settings(deadline=None, max_examples=60)
+@given(CAPTURED, OPENED, st.integers(1, 5))
+def test_parts_together_are_the_whole(captured, opened, parts):
+    """Compared part by part, a table has the changes it has as a whole (law 11)."""
+    new = captured_frame({key: h[CURRENT] for key, h in captured.items()})
+    old = opened_frame(opened)
+    found = joined(
+        compare(new.filter(part_of(parts) == n), old.filter(part_of(parts) == n))
+        for n in range(parts)
+    )
+    whole = joined([compare(new, old)])
+    assert found.inserted.equals(whole.inserted)
+    assert found.updated.equals(whole.updated)
+    assert found.deleted.equals(whole.deleted)
+    assert (found.unchanged, found.later) == (whole.unchanged, whole.later)
+
+
+@settings(deadline=None, max_examples=60)
 @given(CAPTURED, OPENED)
 def test_nothing_unchanged_is_touched(captured, opened):
     """A row with the hash of its open version, under that version's recipe, stays (law 5)."""
@@ -83,7 +111,7 @@ def test_nothing_unchanged_is_touched(captured, opened):
         if captured[key].get(opened[key][1]) == opened[key][0]
     }
     assert changes.unchanged == len(same)
-    assert not same & {list(captured)[n] for n in changes.updated["landed"]}
+    assert not same & {list(captured)[n] for n in changes.updated[POSITION]}
 
 
 @settings(deadline=None, max_examples=50)
@@ -100,7 +128,7 @@ def test_positions_are_sorted_and_carry_the_type_landings_expect():
     captured = {key: {CURRENT: 1, OLDER: 1} for key in range(50, 0, -1)}
     opened = dict.fromkeys((*range(1, 30), *range(60, 90)), (2, CURRENT, False))
     changes = run(captured, opened)
-    for positions in (changes.inserted, changes.updated["landed"], changes.deleted):
+    for positions in (changes.inserted, changes.updated[POSITION], changes.deleted[POSITION]):
         assert positions.dtype == pl.UInt32
         assert positions.is_sorted()
         assert positions.len() > 1
@@ -112,7 +140,7 @@ def test_either_side_may_be_empty(captured, opened):
     """An empty source deletes, an empty history inserts, two of them do nothing."""
     changes = run(captured, opened)
     assert changes.inserted.to_list() == [0] * len(captured)
-    assert changes.deleted.to_list() == [0] * len(opened)
+    assert changes.deleted[POSITION].to_list() == [0] * len(opened)
     assert changes.updated.is_empty()
 
 
@@ -121,13 +149,13 @@ def test_a_version_of_an_older_recipe_is_compared_under_it():
     captured = {1: {CURRENT: 10, OLDER: 20}, 2: {CURRENT: 11, OLDER: 21}}
     changes = run(captured, {1: (20, OLDER, False), 2: (11, OLDER, False)})
     assert changes.unchanged == 1
-    assert changes.updated.rows() == [(1, 1)]
+    assert changes.updated.rows() == [(1, 11)]
 
 
 def test_a_version_of_an_unknown_recipe_counts_as_changed():
     """What cannot be compared is written anew, even where the numbers agree by chance."""
     changes = run({1: {CURRENT: 10, OLDER: 10}}, {1: (10, UNKNOWN, False)})
-    assert changes.updated.rows() == [(0, 0)]
+    assert changes.updated.rows() == [(0, 10)]
     assert changes.unchanged == 0
 
 
@@ -145,7 +173,7 @@ def test_without_older_recipes_only_the_current_one_is_known():
     opened = opened_frame({1: (10, CURRENT, False), 2: (10, OLDER, False)})
     changes = compare(captured_frame({1: 10, 2: 10}), opened)
     assert changes.unchanged == 1
-    assert changes.updated.rows() == [(1, 1)]
+    assert changes.updated.rows() == [(1, 10)]
 
 
 def test_duplicates_are_the_digests_that_occur_twice():
@@ -153,8 +181,8 @@ def test_duplicates_are_the_digests_that_occur_twice():
     frame = captured_frame({}).vstack(
         pl.DataFrame(
             {KEY: [1, MOST, 1, 2, MOST, MOST], HASH: [1, 1, 2, 1, 1, 1]},
-            schema={KEY: pl.UInt128, HASH: pl.UInt128},
-        )
+            schema=CAPTURED_SCHEMA,
+        ).with_row_index(POSITION)
     )
     assert sorted(duplicates(frame)) == [1, MOST]
     assert duplicates(frame.head(2)).is_empty()

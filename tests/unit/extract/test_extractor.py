@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 import pytest
 
+from cdc_daemon.cdc.compare import CAPTURED_SCHEMA as SCHEMA
 from cdc_daemon.cdc.row_hash import HASH, KEY, key_digest, row_hash_v1
 from cdc_daemon.errors import DuplicateKey, KeyTooLong, NullKey, Retry, SchemaMoved
-from cdc_daemon.extract.extractor import extract
+from cdc_daemon.extract.digests import Digests
+from cdc_daemon.extract.extractor import Extractor
 from cdc_daemon.extract.landing import Landing
-from cdc_daemon.ports.flow import POSITION
+from cdc_daemon.model.change import POSITION
 from cdc_daemon.ports.source import DoesNotFit
 from cdc_daemon.schema.table import Column, SourceTable
 from cdc_daemon.schema.types import Binary, Decimal, Float, Integer, Text
@@ -65,12 +67,23 @@ class Table:
         return self.moved_to or self.table
 
 
+@dataclass
+class Extracted:
+    """What became of a reading."""
+
+    table: SourceTable
+    digests: pl.DataFrame
+    landing: Landing
+
+
 async def read(reading: Table, folder, *, max_key_bytes=2_700, progress=lambda _: None):
-    landing = Landing(folder)
-    extracted = await extract(
-        TABLE, reading, landing, max_key_bytes=max_key_bytes, progress=progress
-    )
-    return extracted, landing
+    (folder / "digests").mkdir(exist_ok=True)
+    (folder / "rows").mkdir(exist_ok=True)
+    landing, digests = Landing(folder / "rows"), Digests(Landing(folder / "digests"), SCHEMA)
+    extractor = Extractor(TABLE, reading, max_key_bytes, progress)
+    table = await extractor.land(landing, digests)
+    await extractor.verify(table, digests)
+    return Extracted(table, digests.part(0, 1).drop(POSITION), landing), landing
 
 
 @pytest.mark.asyncio
@@ -80,13 +93,13 @@ async def test_every_row_is_landed_and_hashed_in_order(tmp_path):
     table, told = make_table(), []
     extracted, landing = await read(Table(table, rows), tmp_path, progress=told.append)
     landed = pl.concat([piece async for piece in landing.all()]).drop(POSITION)
+    hashed = landed.drop_in_place(HASH)
     whole = make_frame(table.columns, [row for batch in rows for row in batch])
     assert landed.equals(whole)
-    assert extracted.digests.equals(
-        whole.select(
-            key_digest(table.key_columns).alias(KEY), row_hash_v1(table.columns).alias(HASH)
-        )
-    )
+    hashes = row_hash_v1(whole, table.columns)
+    assert extracted.digests[KEY].equals(key_digest(whole, table.key_columns))
+    assert extracted.digests[HASH].equals(hashes)
+    assert hashed.equals(hashes)
     assert extracted.table == table
     assert told == [2, 2, 3]
 
@@ -126,7 +139,7 @@ async def test_a_key_that_occurs_twice_stops_the_table(tmp_path):
         await read(Table(PAIR, rows), tmp_path)
     message = str(caught.value)
     frame = make_frame(PAIR.columns, rows[0][:1])
-    digest = frame.select(key_digest(PAIR.key_columns)).item()
+    digest = key_digest(frame, PAIR.key_columns).item()
     assert message.startswith(f"{TABLE}: 1 key(s) (A, B) occur more than once")
     assert DIGEST.findall(message) == [f"{digest:032x}"]
     assert SECRET not in message
@@ -174,7 +187,7 @@ async def test_a_key_over_the_limit_is_refused_by_digest(tmp_path, types, fits, 
         await read(Table(table, [[fits, too_long]]), tmp_path, max_key_bytes=26)
     message = str(caught.value)
     assert "the key (A, B) of 1 row(s) is over 10 bytes" in message
-    digest = make_frame(table.columns, [too_long]).select(key_digest(table.key_columns)).item()
+    digest = key_digest(make_frame(table.columns, [too_long]), table.key_columns).item()
     assert DIGEST.findall(message) == [f"{digest:032x}"]
     assert "xxxxx" not in message
 
@@ -191,7 +204,7 @@ async def test_a_column_whose_values_do_not_fit_is_read_again_as_text(tmp_path):
     assert [c.as_text for c in reading.asked_for[0]] == [False] * 3
     assert (extracted.digests.height, landing.rows) == (2, 2)
     assert [piece["c2"].to_list() async for piece in landing.all()] == [["2.50"], ["NaN"]]
-    exact = make_frame(table.columns, [(1, "1.50", "2.50")]).select(row_hash_v1(table.columns))
+    exact = row_hash_v1(make_frame(table.columns, [(1, "1.50", "2.50")]), table.columns)
     assert extracted.digests[HASH][0] == exact.item()
 
 
@@ -210,7 +223,7 @@ async def test_a_column_that_does_not_fit_after_some_batches_leaves_no_rows_twic
     extracted, landing = await read(Late(table, rows), tmp_path, progress=told.append)
     assert (extracted.digests.height, landing.rows) == (3, 3)
     assert told == [1, 2, 1, 2, 3]
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list((tmp_path / "rows").iterdir())) == 3
 
 
 @pytest.mark.asyncio

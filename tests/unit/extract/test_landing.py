@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cdc_daemon.errors import LandingFailed
 from cdc_daemon.extract.landing import Landing
-from cdc_daemon.ports.flow import POSITION
+from cdc_daemon.model.change import POSITION
 
 
 def frame(start, height):

@@ -9,13 +9,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from cdc_daemon.cdc.compare import LATER, OPEN_SCHEMA, VERSION, compare
+from cdc_daemon.cdc.compare import LATER, OPEN_SCHEMA, VERSION, compare, joined
 from cdc_daemon.cdc.row_hash import CURRENT, HASH, KEY, key_digest, row_hash_v1
 from cdc_daemon.extract.landing import Landing
+from cdc_daemon.model.change import POSITION
 from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.run import Batch, Job
 from cdc_daemon.model.window import WHOLE
-from cdc_daemon.ports.flow import Compared, History, Landed
+from cdc_daemon.ports.flow import Begun, Compared, History, Landed
 from cdc_daemon.schema.table import SourceTable
 from cdc_daemon.schema.types import Date, Decimal, Integer, Json, Text
 from tests.factories import TABLE, make_frame, make_spec, make_table
@@ -31,29 +32,37 @@ class Situation:
     folder: Path
     table: SourceTable
 
-    def digests(self, rows) -> pl.DataFrame:
-        return make_frame(self.table.columns, rows).select(
-            key_digest(self.table.key_columns).alias(KEY),
-            row_hash_v1(self.table.columns).alias(HASH),
-        )
+    def hashes(self, rows) -> list[int]:
+        return row_hash_v1(make_frame(self.table.columns, rows), self.table.columns).to_list()
 
-    async def _landing(self, name, pieces, columns) -> Landing:
+    def _digests(self, rows) -> pl.DataFrame:
+        frame = make_frame(self.table.columns, rows)
+        return pl.DataFrame(
+            {
+                KEY: key_digest(frame, self.table.key_columns),
+                HASH: row_hash_v1(frame, self.table.columns),
+            }
+        ).with_row_index(POSITION)
+
+    async def _landing(self, name, pieces, *columns) -> Landing:
         folder = self.folder / name
         folder.mkdir()
         landing = Landing(folder)
         for rows in pieces:
-            await landing.add(make_frame(self.table.columns, rows).select(columns))
+            frame = make_frame(self.table.columns, rows)
+            hashes = row_hash_v1(frame, self.table.columns).alias(HASH)
+            await landing.add(frame.with_columns(hashes).select(columns))
         return landing
 
     async def compared(self, captured, opened=(), *, reopened=(), first=False, **state) -> Compared:
         """``captured`` and ``opened`` are pieces of rows; ``reopened`` are landed positions."""
         rows = [row for piece in captured for row in piece]
-        before = self.digests([row for piece in opened for row in piece]).with_columns(
+        before = self._digests([row for piece in opened for row in piece]).with_columns(
             pl.lit(CURRENT, pl.Int16).alias(VERSION), pl.lit(value=False).alias(LATER)
         )
-        assert before.schema == OPEN_SCHEMA
+        assert before.drop(POSITION).schema == OPEN_SCHEMA
         keys = [column.field for column in self.table.key_columns]
-        landed = Landed(
+        begun = Begun(
             job=Job(table=make_spec()),
             batch=Batch(number=7, table=TABLE, window=WHOLE, read_at=READ_AT),
             history=History(
@@ -63,16 +72,18 @@ class Situation:
                 ddl=("the ddl",),
                 indexes=("the index",),
             ),
-            digests=self.digests(rows),
+        )
+        landed = Landed(
+            begun=begun,
             rows=await self._landing("rows", captured, pl.all()),
+            extracted=len(rows),
             counted=len(rows),
         )
         return Compared(
             landed=landed,
-            changes=compare(landed.digests, before),
+            changes=joined([compare(self._digests(rows), before)]),
             reopened=pl.Series(reopened, dtype=pl.UInt32),
-            opened=before,
-            opened_keys=await self._landing("keys", opened, keys),
+            opened_keys=await self._landing("keys", opened, *keys),
         )
 
 

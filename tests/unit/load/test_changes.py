@@ -9,7 +9,13 @@ import polars as pl
 import pytest
 
 from cdc_daemon.cdc.row_hash import CURRENT, HASH
-from cdc_daemon.load.changes import CHANGE_COLUMNS, VERSION_COLUMNS, changed_rows, first_versions
+from cdc_daemon.load.changes import (
+    CHANGE_COLUMNS,
+    VERSION_COLUMNS,
+    arriving_of,
+    changed_rows,
+    first_versions,
+)
 
 SAME = ("same", 1, date(2000, 1, 1), Number("1.50"), "{}")
 OLD = ("changed", 2, date(2000, 1, 2), Number("2.00"), None)
@@ -49,7 +55,7 @@ async def test_opened_rows_are_whole_and_carry_their_hash(situation):
     opened = loaded.filter(pl.col("_operation") != "D")
     fields = [column.field for column in situation.table.columns]
     assert opened.select(fields).rows() == [ADDED, NEW, BACK]
-    assert opened[HASH].to_list() == situation.digests([ADDED, NEW, BACK])[HASH].to_list()
+    assert opened[HASH].to_list() == situation.hashes([ADDED, NEW, BACK])
 
 
 @pytest.mark.asyncio
@@ -58,7 +64,7 @@ async def test_only_updates_and_deletes_close_and_by_the_hash_seen(situation):
     captured = [[ADDED, SAME], [NEW, BACK]]
     compared = await situation.compared(captured, [[SAME, GONE], [OLD]], reopened=[3])
     loaded = await all_of(changed_rows(compared))
-    old, gone = situation.digests([OLD, GONE])[HASH].to_list()
+    old, gone = situation.hashes([OLD, GONE])
     assert dict(loaded.select("_operation", "_closes").iter_rows()) == {
         "I": None,
         "U": old,
@@ -100,7 +106,7 @@ async def test_keys_swapped_between_rows_are_updates(situation):
     compared = await situation.compared([crossed], [[two, one]])
     loaded = await all_of(changed_rows(compared))
     assert loaded["_operation"].to_list() == ["U", "U"]
-    assert loaded["_closes"].to_list() == situation.digests([one, two])[HASH].to_list()
+    assert loaded["_closes"].to_list() == situation.hashes([one, two])
 
 
 @pytest.mark.asyncio
@@ -115,11 +121,11 @@ async def test_first_versions_are_all_rows_with_their_version_columns(situation)
     """A first load opens every landed row at one instant, in the order it was read."""
     rows = [[ADDED, SAME], [], [NEW]]
     compared = await situation.compared(rows, first=True)
-    loaded = await all_of(first_versions(compared.landed, AT))
+    loaded = await all_of(first_versions(arriving_of(compared), AT))
     fields = [column.field for column in situation.table.columns]
     assert loaded.columns == [*fields, *VERSION_COLUMNS]
     assert loaded.select(fields).rows() == [ADDED, SAME, NEW]
-    assert loaded[HASH].to_list() == situation.digests([ADDED, SAME, NEW])[HASH].to_list()
+    assert loaded[HASH].to_list() == situation.hashes([ADDED, SAME, NEW])
     constant = loaded.drop(*fields, HASH).unique()
     assert constant.rows() == [(AT, True, "I", CURRENT, 7)]
     assert loaded.schema["_valid_from"] == pl.Datetime("us", "UTC")

@@ -181,7 +181,7 @@ async def test_a_statement_refused_because_of_another_batch_is_a_lost_race(situa
 async def test_a_batch_is_of_one_instant_after_the_last(situation):
     """Close, stage, open and the record carry one instant, past the table's last (law 3)."""
     compared = await changes(situation)
-    read_at = compared.landed.batch.read_at
+    read_at = compared.begun.batch.read_at
     database = Recorder(planned())
     promoted = await promoter(database).promote(
         await _again(situation, last_instant=read_at + timedelta(seconds=1))
@@ -198,7 +198,7 @@ async def test_a_batch_is_of_one_instant_after_the_last(situation):
 async def test_a_clock_far_behind_writes_nothing(situation):
     """A last instant far ahead holds the table before a transaction begins."""
     compared = await changes(situation)
-    ahead = compared.landed.batch.read_at + timedelta(minutes=5, microseconds=1)
+    ahead = compared.begun.batch.read_at + timedelta(minutes=5, microseconds=1)
     database = Recorder()
     with pytest.raises(ClockSkew):
         await promoter(database).promote(await _again(situation, last_instant=ahead))

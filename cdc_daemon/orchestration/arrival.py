@@ -1,0 +1,162 @@
+"""How a batch's rows come: landed, or straight into a table that has no history yet.
+
+Reading, hashing and landing run side by side, and so do the count and the open versions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import polars as pl
+
+from cdc_daemon.cdc.guards import Facts, trips
+from cdc_daemon.cdc.row_hash import HASH, KEY
+from cdc_daemon.extract.extractor import Extractor, with_text
+from cdc_daemon.model.change import Counts
+from cdc_daemon.model.run import Batch, Job, Promoted
+from cdc_daemon.orchestration.comparison import Comparison
+from cdc_daemon.orchestration.steps import PROMOTE, Steps
+from cdc_daemon.orchestration.together import together
+from cdc_daemon.orchestration.verdict import judge
+from cdc_daemon.orchestration.workspace import Workspace
+from cdc_daemon.ports.flow import Arriving, Begun, Landed
+from cdc_daemon.ports.source import DoesNotFit, Reading, Source
+from cdc_daemon.ports.target import Batches, Target
+from cdc_daemon.ports.telemetry import RunObserver
+from cdc_daemon.schema.table import SourceTable
+
+BEGIN_SECONDS = 5.0
+"""How long a batch that is being stopped is waited for to get its number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """One reading of a table, from the fence to its last row."""
+
+    job: Job
+    source: Source
+    target: Target
+    batches: Batches
+    reads: asyncio.Semaphore
+    run_id: str
+    max_key_bytes: int
+    space: Workspace
+    observer: RunObserver
+
+    async def landed(self, comparison: Comparison, *, numbered: bool) -> Landed:
+        """All rows on disk, and what they are compared with; without a number nothing is written
+        to the target.
+        """
+        async with together() as beside, self._opened(numbered=numbered) as (begun, reading):
+            return await self._landed(begun, reading, comparison, beside)
+
+    async def landed_or_promoted(self, comparison: Comparison, steps: Steps) -> Landed | Promoted:
+        """The same; but a table without history has one by the time all its rows have come."""
+        async with together() as beside, self._opened(numbered=True) as (begun, reading):
+            if begun.history.is_empty:
+                return await self._promoted(begun, reading, steps)
+            return await self._landed(begun, reading, comparison, beside)
+
+    @asynccontextmanager
+    async def _opened(self, *, numbered: bool) -> AsyncIterator[tuple[Begun, Reading]]:
+        table = self.job.table
+        async with self.reads:
+            fence = await self.target.fence(table)  # before the snapshot: law 2
+            async with self.source.read(table) as reading:
+                read_at = await self.target.now()  # just after it opened
+                prepared = await self.target.prepare(table, reading.table)
+                batch = Batch(number=0, table=table.id, window=self.job.window, read_at=read_at)
+                if numbered:
+                    batch = await self._numbered(read_at)
+                history = replace(prepared, state=fence)
+                yield Begun(job=self.job, batch=batch, history=history), reading
+
+    async def _numbered(self, read_at: datetime) -> Batch:
+        beginning = asyncio.ensure_future(
+            self.batches.begin(self.job.table, self.job.window.name, read_at, self.run_id)
+        )
+        try:
+            batch = await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            # the number may be on record by now: whoever closes the record must know it
+            await asyncio.wait({beginning}, timeout=BEGIN_SECONDS)
+            if beginning.done() and not beginning.cancelled() and beginning.exception() is None:
+                self.observer.numbered(beginning.result())
+            raise
+        self.observer.numbered(batch)
+        return batch
+
+    async def _landed(
+        self, begun: Begun, reading: Reading, comparison: Comparison, beside: asyncio.TaskGroup
+    ) -> Landed:
+        if not begun.history.is_empty:
+            beside.create_task(comparison.read(begun))
+        async with together() as group:
+            counting = group.create_task(reading.count())
+            extractor = self._extractor(reading, counting)
+            shape = await extractor.land(self.space.rows, self.space.captured)
+        await extractor.verify(shape, self.space.captured)
+        return Landed(
+            begun=_shaped(begun, shape),
+            rows=self.space.rows,
+            extracted=self.space.captured.rows,
+            counted=counting.result(),
+        )
+
+    def _extractor(self, reading: Reading, counting: asyncio.Task[int | None]) -> Extractor:
+        def progress(rows: int) -> None:
+            self.observer.rows(rows, counting.result() if counting.done() else None)
+
+        return Extractor(self.job.table.id, reading, self.max_key_bytes, progress)
+
+    async def _promoted(self, begun: Begun, reading: Reading, steps: Steps) -> Promoted:
+        shape = reading.table
+        while True:
+            try:
+                return await self._streamed(_shaped(begun, shape), reading, steps)
+            except DoesNotFit as unfit:
+                self.space.captured.clear()
+                shape = with_text(begun.job.table.id, shape, unfit.column)
+
+    async def _streamed(self, begun: Begun, reading: Reading, steps: Steps) -> Promoted:
+        async with together() as group:
+            counting = group.create_task(reading.count())
+            extractor = self._extractor(reading, counting)
+            shape, captured = begun.history.table, self.space.captured
+
+            async def rows() -> AsyncGenerator[pl.DataFrame, None]:
+                async with aclosing(extractor.rows(shape)) as frames:
+                    async for frame in frames:
+                        await captured.add(frame.select(KEY, HASH))
+                        yield frame
+
+            async def verdict() -> Counts:
+                counted = await counting
+                steps.begin(PROMOTE)
+                await extractor.verify(shape, captured)
+                await self._judged(begun, counted)
+                return Counts(extracted=captured.rows, inserted=captured.rows)
+
+            arriving = Arriving(begun=begun, rows=rows(), verdict=verdict)
+            return await self.target.first_load(arriving)
+
+    async def _judged(self, begun: Begun, counted: int | None) -> None:
+        table = begun.job.table
+        facts = Facts(
+            extracted=self.space.captured.rows,
+            counted=counted,
+            usual=await self.batches.usual(table, table.guards.usual_batches),
+            opened=0,
+            updated=0,
+            deleted=0,
+        )
+        judge(begun, trips(facts, table.guards), self.observer)
+
+
+def _shaped(begun: Begun, shape: SourceTable) -> Begun:
+    """The batch with its columns as they are carried."""
+    return replace(begun, history=replace(begun.history, table=shape))
