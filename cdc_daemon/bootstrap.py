@@ -22,6 +22,7 @@ from cdc_daemon.extract.landing import LandingArea
 from cdc_daemon.load.promote import Promoter
 from cdc_daemon.model.config import ConfigSnapshot, PoolLimits
 from cdc_daemon.model.secret import SecretRef
+from cdc_daemon.orchestration.admission import MB, Admission
 from cdc_daemon.orchestration.pipeline import Pipeline
 from cdc_daemon.orchestration.record import Recorder
 from cdc_daemon.orchestration.runner import TableRunner
@@ -65,15 +66,25 @@ async def app(
     progress: Progress,
     telemetry: Telemetry,
     observe: Observe = lambda _connection, _role: None,
+    admission: Admission | None = None,
 ) -> AsyncIterator[App]:
-    """Wire the application; nothing connects before it is asked to. Closed in reverse."""
+    """Wire the application; nothing connects before it is asked to. Closed in reverse.
+
+    ``admission`` is that of the process, where it has several applications.
+    """
     async with AsyncExitStack() as stack:
         sources, target = _databases(config, resolve, observe)
         for database in (*sources.values(), target):
             stack.push_async_callback(database.aclose)
         landings = LandingArea(config.runtime.landing_dir)
         stack.callback(landings.close)
-        yield _wired(config, sources, target, landings, progress, telemetry)
+        admitted = admission or admission_of(config)
+        yield _wired(config, sources, target, landings, progress, telemetry, admitted)
+
+
+def admission_of(config: ConfigSnapshot) -> Admission:
+    """What keeps the process within its memory budget."""
+    return Admission(config.runtime.memory_budget_mb * MB)
 
 
 def checked(config: ConfigSnapshot) -> ConfigSnapshot:
@@ -123,6 +134,7 @@ def _wired(
     landings: LandingArea,
     progress: Progress,
     telemetry: Telemetry,
+    admission: Admission,
 ) -> App:
     run_id = uuid.uuid4().hex
     dialect = PostgresDialect()
@@ -164,6 +176,7 @@ def _wired(
             progress=progress,
             telemetry=telemetry,
             batches=asyncio.Semaphore(kept.sessions),
+            admission=admission,
         ),
         kept=kept,
         landings=landings,

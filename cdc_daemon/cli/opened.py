@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from dataclasses import replace
 import structlog
 
 from cdc_daemon.bootstrap import App, app
+from cdc_daemon.cli.threads import threads
 from cdc_daemon.model.config import ConfigSnapshot, LoggingSpec
 from cdc_daemon.model.secret import SecretRef
 from cdc_daemon.observability.logging import configure_logging
@@ -28,6 +30,7 @@ async def opened(config: ConfigSnapshot, *, watched: bool = False) -> AsyncItera
     Raises:
         ConfigError: the log file cannot be opened.
     """
+    asyncio.get_running_loop().set_default_executor(threads(config))
     secrets = Secrets()
 
     def fetch(reference: SecretRef) -> str:

@@ -12,8 +12,9 @@ from contextlib import AbstractContextManager, asynccontextmanager
 
 from prometheus_client import CollectorRegistry
 
-from cdc_daemon.bootstrap import App, app, checked
+from cdc_daemon.bootstrap import App, admission_of, app, checked
 from cdc_daemon.cli.configuration import config_path, configuration
+from cdc_daemon.cli.threads import PREFIX, threads
 from cdc_daemon.daemon.process import Daemon, Parts
 from cdc_daemon.model.config import ConfigSnapshot
 from cdc_daemon.model.secret import SecretRef
@@ -23,6 +24,7 @@ from cdc_daemon.observability.metrics.telemetry import MeteredTelemetry
 from cdc_daemon.observability.progress import SilentProgress
 from cdc_daemon.observability.scrubbing import Secrets
 from cdc_daemon.observability.telemetry import LogTelemetry
+from cdc_daemon.ports.statistics import MemoryUse
 from cdc_daemon.secrets.resolver import resolve
 from cdc_daemon.settings.diff import difference
 from cdc_daemon.settings.load import load
@@ -39,6 +41,7 @@ def run(args: Namespace) -> int:
     logs = _Logs(secrets)
     logs.set_up(first)
     runner = asyncio.Runner()
+    runner.get_loop().set_default_executor(threads(first))
     try:
         code = runner.run(_daemon(args, first, secrets, logs).run())
     finally:
@@ -50,7 +53,7 @@ def run(args: Namespace) -> int:
 
 
 def _threads_hang() -> bool:
-    return any(thread.name.startswith("asyncio_") for thread in threading.enumerate())
+    return any(thread.name.startswith(PREFIX) for thread in threading.enumerate())
 
 
 class _Logs:
@@ -83,6 +86,7 @@ def _daemon(args: Namespace, first: ConfigSnapshot, secrets: Secrets, logs: _Log
     metrics = Metrics(CollectorRegistry())
     telemetry = MeteredTelemetry(LogTelemetry(), metrics)
     open_apps: list[App] = []
+    admission = admission_of(first)  # of the process, whatever is reloaded
 
     def fetch(reference: SecretRef) -> str:
         value = resolve(reference, os.environ)
@@ -91,7 +95,8 @@ def _daemon(args: Namespace, first: ConfigSnapshot, secrets: Secrets, logs: _Log
 
     @asynccontextmanager
     async def opened(config: ConfigSnapshot) -> AsyncIterator[App]:
-        async with app(config, fetch, SilentProgress(), telemetry, metrics.pool) as wired:
+        progress = SilentProgress()
+        async with app(config, fetch, progress, telemetry, metrics.pool, admission) as wired:
             open_apps.append(wired)
             try:
                 yield wired
@@ -106,6 +111,7 @@ def _daemon(args: Namespace, first: ConfigSnapshot, secrets: Secrets, logs: _Log
             metrics=metrics,
             opened=opened,
             pools=lambda: tuple(stats for wired in open_apps for stats in wired.pools()),
+            memory=lambda: MemoryUse(admission.reserved, admission.waiting),
             landing_bytes=lambda: sum(wired.landings.bytes for wired in open_apps),
             prepare=logs.set_up,
         )

@@ -22,7 +22,7 @@ from cdc_daemon.observability.metrics.metrics import Metrics
 from cdc_daemon.observability.metrics.watched import Watched
 from cdc_daemon.orchestration.lanes import Lanes
 from cdc_daemon.orchestration.scheduler import Scheduler
-from cdc_daemon.ports.statistics import PoolStats
+from cdc_daemon.ports.statistics import MemoryUse, PoolStats
 
 STOPPED = 128
 FORCE_SECONDS = 3.0
@@ -40,6 +40,7 @@ class Parts:
     opened: Callable[[ConfigSnapshot], AbstractAsyncContextManager[Wired]]
     pools: Callable[[], tuple[PoolStats, ...]]
     landing_bytes: Callable[[], int]
+    memory: Callable[[], MemoryUse]
     prepare: Callable[[ConfigSnapshot], None]
     """What may still refuse a new snapshot, with ConfigError: logging is set up anew."""
 
@@ -109,6 +110,7 @@ class Daemon:
                 pools=self._parts.pools,
                 locks_held=lambda: len(self._lanes.running),
                 landing_bytes=self._parts.landing_bytes,
+                memory=self._parts.memory,
             )
         )
         return Told(

@@ -15,6 +15,7 @@ from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.guard import Guard
 from cdc_daemon.model.run import Job, RunOutcome, Status
 from cdc_daemon.model.table import TableId
+from cdc_daemon.orchestration.admission import Admission, need
 from cdc_daemon.orchestration.pipeline import Pipeline
 from cdc_daemon.orchestration.record import Recorder, RunRecord
 from cdc_daemon.ports.control import HeldLock, Locks, States
@@ -36,6 +37,7 @@ class TableRunner:
     telemetry: Telemetry
     batches: asyncio.Semaphore
     """One place for each session the target has for us."""
+    admission: Admission
 
     async def run(self, job: Job) -> RunOutcome:
         """Everything that can happen to a job, as a value."""
@@ -58,18 +60,12 @@ class TableRunner:
         self, job: Job, record: RunRecord
     ) -> tuple[RunOutcome, BaseException | None]:
         try:
-            refused = refusal(job, await self.states.state(job.table.id))
+            state = await self.states.state(job.table.id)
+            refused = refusal(job, state)
             if refused is not None:
                 return record.skipped(*refused), None
-            async with self.locks.hold(job.table.id) as lock:
-                if job.seen_epoch is not None:
-                    epoch = (await self.states.state(job.table.id)).epoch
-                    if epoch != job.seen_epoch:
-                        return record.skipped("done by another process", "None.", False), None
-                pipeline = self.pipelines[job.table.id.source]
-                promoted = await while_held(lock, job.table.id, pipeline.run(job, record))
-                await self._sweep(pipeline, job)
-            return record.succeeded(promoted), None
+            async with self.admission.reserve(need(state)):
+                return await self._locked(job, record), None
         except asyncio.CancelledError as error:
             outcome = record.cancelled()
             await asyncio.shield(self.recorder.ended(outcome, record))
@@ -79,6 +75,17 @@ class TableRunner:
             return record.failed(error, _guards(error)), error
         except Exception as error:  # noqa: BLE001 - the boundary: a bug in one table is its own
             return record.broken(error), error
+
+    async def _locked(self, job: Job, record: RunRecord) -> RunOutcome:
+        async with self.locks.hold(job.table.id) as lock:
+            if job.seen_epoch is not None:
+                epoch = (await self.states.state(job.table.id)).epoch
+                if epoch != job.seen_epoch:
+                    return record.skipped("done by another process", "None.", False)
+            pipeline = self.pipelines[job.table.id.source]
+            promoted = await while_held(lock, job.table.id, pipeline.run(job, record))
+            await self._sweep(pipeline, job)
+        return record.succeeded(promoted)
 
     async def _sweep(self, pipeline: Pipeline, job: Job) -> None:
         try:

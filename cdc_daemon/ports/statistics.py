@@ -45,6 +45,16 @@ class PoolStats:
         return self.open - self.idle
 
 
+@dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """What of the memory budget is spoken for."""
+
+    reserved: int = 0
+    """Bytes that running batches hold."""
+    waiting: int = 0
+    """Batches that wait for memory."""
+
+
 class PoolObserver(Protocol):
     """Told of every wish for a session; returns at once and raises nothing."""
 

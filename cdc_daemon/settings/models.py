@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cdc_daemon.settings.cgroup import LEAST_MB
 from cdc_daemon.settings.times import DAYS, CronExpression, Days, TimeOfDay, Zone
 from cdc_daemon.settings.values import (
     Columns,
@@ -122,7 +123,7 @@ class Backoff(Section):
 class Runtime(Section):
     """Limits of the process."""
 
-    memory_budget_mb: Whole = Field(default=1024, ge=64, le=1_048_576)
+    memory_budget_mb: Annotated[Whole, Field(ge=LEAST_MB, le=1_048_576)] | None = None
     grace_seconds: Seconds = 30.0
     landing_dir: Name | None = None
     backoff: Backoff = Backoff()

@@ -17,6 +17,7 @@ from cdc_daemon.model.config import (
     LoggingSpec,
     RuntimeSpec,
 )
+from cdc_daemon.settings.cgroup import default_budget_mb
 from cdc_daemon.settings.databases import (
     connection_issues,
     connection_spec,
@@ -79,8 +80,12 @@ def resolve(
 
 
 def _runtime_spec(runtime: Runtime) -> RuntimeSpec:
-    given = runtime.model_dump(exclude={"backoff"})
-    return RuntimeSpec(**given, backoff=BackoffSpec(**runtime.backoff.model_dump()))
+    given = runtime.model_dump(exclude={"backoff", "memory_budget_mb"})
+    return RuntimeSpec(
+        **given,
+        memory_budget_mb=runtime.memory_budget_mb or default_budget_mb(),
+        backoff=BackoffSpec(**runtime.backoff.model_dump()),
+    )
 
 
 def _table_warnings(parts: Parts) -> tuple[Issue, ...]:

@@ -140,7 +140,13 @@ MEMORY_PEAK: Final = _gauge(
     "cdc_memory_peak_bytes", "Largest resident memory so far (VmHWM).", unit="bytes"
 )
 MEMORY_BUDGET: Final = _gauge(
-    "cdc_memory_budget_bytes", "`runtime.memory_budget_mb` of the configuration.", unit="bytes"
+    "cdc_memory_budget_bytes", "`runtime.memory_budget_mb`, or what it comes to.", unit="bytes"
+)
+MEMORY_RESERVED: Final = _gauge(
+    "cdc_memory_reserved_bytes", "Of the budget, what running batches hold.", unit="bytes"
+)
+MEMORY_WAITING: Final = _gauge(
+    "cdc_memory_waiting_batches", "Batches that wait for memory of the budget."
 )
 LOOP_GAP: Final = _seconds(
     "cdc_event_loop_gap_seconds",
@@ -197,7 +203,10 @@ DECLARED: Final[tuple[tuple[str, tuple[Declaration, ...]], ...]] = (
     ),
     (
         "Process",
-        (LANDING, MEMORY, MEMORY_PEAK, MEMORY_BUDGET, LOOP_GAP, LOOP_GAP_MAX, UPTIME, BUILD),
+        (
+            *(LANDING, MEMORY, MEMORY_PEAK, MEMORY_BUDGET, MEMORY_RESERVED, MEMORY_WAITING),
+            *(LOOP_GAP, LOOP_GAP_MAX, UPTIME, BUILD),
+        ),
     ),
     ("Configuration", (GENERATION, CONFIG, RELOAD_OK, RELOAD_AT, LOADS)),
 )

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client.core import Metric
 
 from cdc_daemon.observability.metrics import declared
 from cdc_daemon.observability.metrics.declaration import Declaration
 from cdc_daemon.observability.metrics.instruments import family, single
-from cdc_daemon.ports.statistics import LaneStats, PoolStats
+from cdc_daemon.ports.statistics import LaneStats, MemoryUse, PoolStats
 
 _LANES: tuple[tuple[Declaration, Callable[[LaneStats], int]], ...] = (
     (declared.LANE_QUEUED, lambda lane: lane.depth),
@@ -40,6 +40,7 @@ class Watched:
     """Pools of an older generation may be among them: equal names are added up."""
     locks_held: Callable[[], int] = int
     landing_bytes: Callable[[], int] = int
+    memory: Callable[[], MemoryUse] = MemoryUse
 
     def read(self) -> Reading:
         """Everything, as it is now."""
@@ -48,6 +49,7 @@ class Watched:
             pools=tuple(self.pools()),
             locks_held=self.locks_held(),
             landing_bytes=self.landing_bytes(),
+            memory=self.memory(),
         )
 
 
@@ -59,6 +61,7 @@ class Reading:
     pools: tuple[PoolStats, ...] = ()
     locks_held: int = 0
     landing_bytes: int = 0
+    memory: MemoryUse = field(default_factory=MemoryUse)
 
     def families(self) -> Iterator[Metric]:
         """All gauges."""
@@ -71,3 +74,5 @@ class Reading:
             yield family(gauge, sums.items())
         yield single(declared.LOCKS, self.locks_held)
         yield single(declared.LANDING, self.landing_bytes)
+        yield single(declared.MEMORY_RESERVED, self.memory.reserved)
+        yield single(declared.MEMORY_WAITING, self.memory.waiting)

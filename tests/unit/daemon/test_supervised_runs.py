@@ -16,6 +16,7 @@ from cdc_daemon.model.run import Promoted
 from cdc_daemon.model.window import WHOLE
 from cdc_daemon.observability.progress import SilentProgress
 from cdc_daemon.observability.telemetry import LogTelemetry
+from cdc_daemon.orchestration.admission import MB, Admission
 from cdc_daemon.orchestration.record import TOTAL, Recorder
 from cdc_daemon.orchestration.runner import TableRunner
 from tests.support.house import House, Warehouse, table
@@ -77,6 +78,7 @@ class Site:
             progress=SilentProgress(),
             telemetry=LogTelemetry(),
             batches=asyncio.Semaphore(8),
+            admission=Admission(1024 * MB),
         )
 
     def outcomes(self, name):

@@ -92,7 +92,7 @@ def test_a_bad_key_of_a_table(issues_of, head, key, issue):
         ("lanes: []", "lanes: must be a mapping; write `key: value` lines below it"),
         (
             "runtime: {memory_budget_mb: 1}",
-            "runtime.memory_budget_mb: must be at least 64; raise it",
+            "runtime.memory_budget_mb: must be at least 384; raise it",
         ),
         (
             "runtime: {grace_seconds: .nan}",
