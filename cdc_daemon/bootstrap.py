@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from cdc_daemon.control.events import ControlEvents
+from cdc_daemon.control.housekeeping import ControlHousekeeping, retention
 from cdc_daemon.control.schema import ControlSchema
 from cdc_daemon.control.states import ControlStates
 from cdc_daemon.databases.postgresql.database import PostgresDatabase
@@ -48,6 +49,7 @@ class App:
     control: ControlSchema
     states: ControlStates
     events: ControlEvents
+    housekeeping: ControlHousekeeping
     pipelines: dict[str, Pipeline]
     runner: TableRunner
     kept: PostgresDatabase
@@ -167,6 +169,9 @@ def _wired(
         control=ControlSchema(database=kept, dialect=dialect, target=config.target),
         states=states,
         events=events,
+        housekeeping=ControlHousekeeping(
+            database=kept, dialect=dialect, control_schema=schema, retention=retention(config)
+        ),
         pipelines=pipelines,
         runner=TableRunner(
             pipelines=pipelines,

@@ -14,10 +14,10 @@ from cdc_daemon.cli.selection import selected
 from cdc_daemon.cli.terminal import show, show_table
 from cdc_daemon.errors import ExitCode
 from cdc_daemon.model.config import LaneSpec
+from cdc_daemon.model.event import WHOLE_RUN
 from cdc_daemon.model.run import Job, RunOutcome
 from cdc_daemon.model.table import TableId
 from cdc_daemon.orchestration.once import run_once
-from cdc_daemon.orchestration.record import TOTAL
 from cdc_daemon.orchestration.runner import exit_worthy
 
 _TITLES = ("table", "status", "rows", "inserted", "updated", "reopened", "deleted", "seconds")
@@ -80,5 +80,5 @@ def _row(outcome: RunOutcome) -> tuple[str, ...]:
         str(outcome.table),
         "held" if outcome.held else outcome.status.value,
         *((f"{number:,}" for number in numbers) if numbers else ("",) * 5),
-        f"{outcome.seconds.get(TOTAL, 0.0):.1f}",
+        f"{outcome.seconds.get(WHOLE_RUN, 0.0):.1f}",
     )

@@ -1,6 +1,8 @@
 """Resources by configuration version: opened on first use, closed when old and not in use.
 
-A lease sees one resource from beginning to end, whatever is reloaded meanwhile.
+A lease sees one resource from beginning to end, whatever is reloaded meanwhile. One that cannot be
+closed is told, and is nobody else's trouble: neither the batch's that used it last, nor of the
+others that are to be closed (law 8).
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+import structlog
 
 T = TypeVar("T")
 
@@ -54,10 +58,17 @@ class Generations(Generic[T]):
         newest = max(self._generations, default=0)
         for version, generation in list(self._generations.items()):
             if version < newest and not generation.leases:
-                await self._generations.pop(version).stack.aclose()
+                await _closed(version, self._generations.pop(version))
 
     async def aclose(self) -> None:
         """Close everything."""
         while self._generations:
-            _, generation = self._generations.popitem()
-            await generation.stack.aclose()
+            await _closed(*self._generations.popitem())
+
+
+async def _closed(version: int, generation: _Generation[T]) -> None:
+    try:
+        await generation.stack.aclose()
+    except Exception as error:  # noqa: BLE001 - the boundary: whatever a driver fails of at its end
+        log = structlog.get_logger("cdc_daemon.daemon")
+        log.warning("not closed", generation=version, error_kind=type(error).__name__)

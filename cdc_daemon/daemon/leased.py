@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -11,7 +12,7 @@ from cdc_daemon.errors import CdcError, Retry
 from cdc_daemon.model.config import ConfigSnapshot
 from cdc_daemon.model.run import Job, RunOutcome, Status
 from cdc_daemon.model.table import TableId
-from cdc_daemon.ports.control import Feed, StateFeed
+from cdc_daemon.ports.control import Feed, Housekeeping, Piece, StateFeed
 
 
 class Runner(Protocol):
@@ -50,6 +51,11 @@ class Wired(Protocol):
     @property
     def control(self) -> Control:
         """Its control schema."""
+        ...
+
+    @property
+    def housekeeping(self) -> Housekeeping:
+        """Keeps its control tables small."""
         ...
 
 
@@ -106,7 +112,8 @@ class LeasedFeed:
 
     generations: Generations[Wired]
     in_force: InForce
-    migrated: bool = False
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the control schema is this version's."""
 
     async def changed(self, after: datetime) -> Feed:
         """States that changed after ``after``.
@@ -116,7 +123,25 @@ class LeasedFeed:
             CdcError: the target does not answer.
         """
         async with self.generations.lease(self.in_force.current.version) as wired:
-            if not self.migrated:
+            if not self.reached.is_set():
                 await wired.control.apply()
-                self.migrated = True
+                self.reached.set()
             return await wired.states.changed(after)
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedHousekeeping:
+    """Each piece by the retention that is in force when it begins; implements ``Housekeeping``."""
+
+    generations: Generations[Wired]
+    in_force: InForce
+
+    async def events(self, after: int) -> Piece:
+        """As the port says."""
+        async with self.generations.lease(self.in_force.current.version) as wired:
+            return await wired.housekeeping.events(after)
+
+    async def batches(self, after: int) -> Piece:
+        """As the port says."""
+        async with self.generations.lease(self.in_force.current.version) as wired:
+            return await wired.housekeeping.batches(after)

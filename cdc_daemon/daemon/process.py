@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cdc_daemon.daemon.generations import Generations
 from cdc_daemon.daemon.http import HttpServer, Told
-from cdc_daemon.daemon.leased import LeasedFeed, LeasedRunner, Wired
+from cdc_daemon.daemon.leased import LeasedFeed, LeasedHousekeeping, LeasedRunner, Wired
 from cdc_daemon.daemon.reload import Load, Reloader, RestartNeeded
 from cdc_daemon.daemon.shutdown import Shutdown
 from cdc_daemon.daemon.supervisor import Drain, Supervisor
@@ -20,6 +20,7 @@ from cdc_daemon.model.config import ConfigSnapshot
 from cdc_daemon.observability.metrics.loop_gap import LoopGap
 from cdc_daemon.observability.metrics.metrics import Metrics
 from cdc_daemon.observability.metrics.watched import Watched
+from cdc_daemon.orchestration.housekeeping import Housekeeper
 from cdc_daemon.orchestration.lanes import Lanes
 from cdc_daemon.orchestration.scheduler import Scheduler
 from cdc_daemon.ports.statistics import MemoryUse, PoolStats
@@ -65,6 +66,8 @@ class Daemon:
         )
         feed = LeasedFeed(self._generations, self.reloader)
         self.scheduler = Scheduler(self.reloader, self._lanes, feed, self._watch)
+        keeping = LeasedHousekeeping(self._generations, self.reloader)
+        self._housekeeper = Housekeeper(feed.reached, keeping, self._watch)
         self._runner = LeasedRunner(self._generations, self.reloader)
         self._parts = parts
         self.http = HttpServer(parts.first.http, self._told())
@@ -86,7 +89,12 @@ class Daemon:
             workers=self._parts.first.lanes,
             runner=self._runner,
             shutdown=self.shutdown,
-            services=(self.http, self.reloader, LoopGap(self._parts.metrics.loop_gap)),
+            services=(
+                self.http,
+                self.reloader,
+                self._housekeeper,
+                LoopGap(self._parts.metrics.loop_gap),
+            ),
             grace_seconds=lambda: self.reloader.current.runtime.grace_seconds,
         )
         try:

@@ -61,6 +61,15 @@ class TargetSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ControlSpec:
+    """How long the control tables keep what nothing needs any more, in days."""
+
+    event_days: int = 90
+    batch_days: int = 400
+    """Of attempts that changed nothing: those that did are kept, their instants are history."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaneSpec:
     """A bounded queue with its workers."""
 
@@ -122,6 +131,7 @@ class ConfigSnapshot:
             }
         )
     )
+    control: ControlSpec = field(default_factory=ControlSpec)
     runtime: RuntimeSpec = field(default_factory=RuntimeSpec)
     http: HttpSpec = field(default_factory=HttpSpec)
     logging: LoggingSpec = field(default_factory=LoggingSpec)

@@ -9,12 +9,15 @@ from types import MappingProxyType
 
 from cdc_daemon.model.table import TableId
 
+WHOLE_RUN = "TABLE_TOTAL"
+"""The step that is a whole run: the kind of its event, and the name of its seconds."""
+
 Detail = str | int | float | bool | None | Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One row of ``pipeline_event``: a step, or a whole run (``TABLE_TOTAL``)."""
+    """One row of ``pipeline_event``: a step, or a whole run (``WHOLE_RUN``)."""
 
     run_id: str
     table: TableId

@@ -1,6 +1,7 @@
 """Bounded lanes of jobs: a table is in the house once, a full lane never delays another.
 
-No locks: everything happens on the event loop between two awaits.
+Nor does a source: one whose reads are limited never fills a lane that others share. No locks:
+everything happens on the event loop between two awaits.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from cdc_daemon.model.run import Job
 from cdc_daemon.model.table import TableId
 from cdc_daemon.ports.statistics import LaneStats
 
+PLACES_A_READ = 2
+"""Places in a lane for each read a limited source allows: one that runs, one that is next."""
+
 
 class LanesClosed(Exception):
     """No more jobs will come."""
@@ -28,6 +32,15 @@ class _Lane:
     spec: LaneSpec
     heap: list[tuple[int, int, Job]] = field(default_factory=list)
     running: dict[TableId, Job] = field(default_factory=dict)
+    of_source: Counter[str] = field(default_factory=Counter)
+    """Queued or running."""
+
+    def is_full(self, job: Job) -> bool:
+        """Whether it has no place, or its source has as many as it can make use of."""
+        if len(self.heap) >= self.spec.queue_size:
+            return True
+        places = None if job.max_reads is None else PLACES_A_READ * job.max_reads
+        return places is not None and self.of_source[job.table.id.source] >= places
 
 
 class Lanes:
@@ -64,11 +77,16 @@ class Lanes:
         )
 
     def offer(self, job: Job) -> bool:
-        """Queue the job; False where its lane is full, closed, or the table is in the house."""
+        """Queue the job; False where its lane is full, closed, or the table is in the house.
+
+        Full is a lane, too, for a source with twice as many jobs in it as may be read at once:
+        the rest of them wait outside, in order of urgency, and leave room for other sources. It
+        counts lane by lane, so that jobs of a source that wait for long ones keep out no others.
+        """
         lane = self._lanes[job.table.lane]
-        full = len(lane.heap) >= lane.spec.queue_size
-        if self._closed or full or job.table.id in self.tables:  # law 2
+        if self._closed or lane.is_full(job) or job.table.id in self.tables:  # law 2
             return False
+        lane.of_source[job.table.id.source] += 1
         heapq.heappush(lane.heap, (job.table.timing.priority, next(self._sequence), job))
         self._wake()
         return True
@@ -90,6 +108,7 @@ class Lanes:
             yield job
         finally:
             del lane.running[job.table.id]
+            lane.of_source[job.table.id.source] -= 1
             self._wake()
 
     def close(self) -> tuple[Job, ...]:
@@ -102,6 +121,7 @@ class Lanes:
         left = tuple(job for lane in self._lanes.values() for *_, job in sorted(lane.heap))
         for lane in self._lanes.values():
             lane.heap.clear()
+            lane.of_source = Counter(table.source for table in lane.running)
         self._wake()
         return left
 

@@ -10,14 +10,13 @@ from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 
 from cdc_daemon.errors import CdcError, Retry
-from cdc_daemon.model.event import Detail, Event
+from cdc_daemon.model.event import WHOLE_RUN, Detail, Event
 from cdc_daemon.model.guard import Guard
 from cdc_daemon.model.run import Batch, Promoted, RunOutcome, Status
 from cdc_daemon.model.table import TableId
 from cdc_daemon.ports.control import EventLog, States
 from cdc_daemon.ports.telemetry import Progress, Telemetry
 
-TOTAL = "TABLE_TOTAL"
 RECORD_SECONDS = 10.0
 """How long the end of a run may take to be put on record, where the target hangs."""
 
@@ -96,7 +95,7 @@ class RunRecord:
         return self._outcome(Status.CANCELLED, retry=Retry.BACKOFF, error="stopped")
 
     def _outcome(self, status: Status, **known: object) -> RunOutcome:
-        self.seconds[TOTAL] = time.monotonic() - self.began
+        self.seconds[WHOLE_RUN] = time.monotonic() - self.began
         return RunOutcome(
             table=self.table,
             status=status,
@@ -145,7 +144,7 @@ class Recorder:
         if outcome.guards:
             detail["guards"] = ",".join(guard.value for guard in outcome.guards)
         for step, seconds in outcome.seconds.items():
-            whole = step == TOTAL
+            whole = step == WHOLE_RUN
             last = whole or step == list(outcome.seconds)[-2]
             yield Event(
                 run_id=self.run_id,

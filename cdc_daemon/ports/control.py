@@ -78,6 +78,39 @@ class StateFeed(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A bounded piece of housekeeping, done in a transaction of its own."""
+
+    deleted: int
+    """Rows."""
+    go_on: int | None
+    """Where the next piece begins; None: there is none, or another process is at it."""
+
+
+class Housekeeping(Protocol):
+    """Deletes from the control tables what is past retention, piece by piece, oldest first.
+
+    By the target's clock, and one process at a time.
+    """
+
+    async def events(self, after: int) -> Piece:
+        """Events that nobody reads any more; 0 begins.
+
+        Raises:
+            CdcError: the target does not answer.
+        """
+        ...
+
+    async def batches(self, after: int) -> Piece:
+        """Attempts that nothing needs any more; 0 begins.
+
+        Raises:
+            CdcError: the target does not answer.
+        """
+        ...
+
+
 class StateReader(Protocol):
     """The fence, read in the session that reads what it guards."""
 

@@ -37,6 +37,11 @@ class TargetDialect(Protocol):
         ...
 
     @property
+    def housekeeping_lock(self) -> str:
+        """A query that says whether this transaction alone keeps house in a control schema, $1."""
+        ...
+
+    @property
     def max_identifier_bytes(self) -> int:
         """The longest name of a table or column."""
         ...

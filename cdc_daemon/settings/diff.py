@@ -14,7 +14,7 @@ runs refuses the reload as a whole, since half of a configuration is one that no
 
 All else takes effect at once, for batches that begin from then on: tables, sources, passwords,
 users, TLS and pools (of the target, too: sessions are renewed, the database stays),
-``max_concurrent_reads``, ``target.stage_retention_days``, ``runtime.grace_seconds``,
+``max_concurrent_reads``, ``target.stage_retention_days``, ``control``, ``runtime.grace_seconds``,
 ``runtime.backoff``, and ``logging``, which is set up anew as a whole. A setting that is not known
 here is taken for one that needs a restart.
 
@@ -39,6 +39,7 @@ _PLACE = ("engine", "host", "port", "database")
 
 _HOT = (
     "target.stage_retention_days",
+    "control",
     "runtime.grace_seconds",
     "runtime.backoff",
     "logging",

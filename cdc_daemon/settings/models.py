@@ -19,6 +19,7 @@ from cdc_daemon.settings.values import (
     Delay,
     Duration,
     Flag,
+    Kept,
     Name,
     Port,
     PortOrFree,
@@ -90,6 +91,13 @@ class Target(Section):
     stage_schema: Name = "stage"
     control_schema: Name = "cdc"
     stage_retention_days: Positive = 30
+
+
+class Control(Section):
+    """How long the control tables keep what nothing needs any more."""
+
+    event_days: Kept = 90
+    batch_days: Kept = 400
 
 
 class SmallLane(Section):
@@ -218,6 +226,7 @@ class Document(Section):
 
     connections: dict[ConnectionName, Connection] = {}
     target: Target | None = None
+    control: Control = Control()
     lanes: Lanes = Lanes()
     runtime: Runtime = Runtime()
     http: Http = Http()

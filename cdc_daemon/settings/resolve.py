@@ -12,6 +12,7 @@ from types import MappingProxyType
 from cdc_daemon.model.config import (
     BackoffSpec,
     ConfigSnapshot,
+    ControlSpec,
     HttpSpec,
     LaneSpec,
     LoggingSpec,
@@ -71,6 +72,7 @@ def resolve(
         lanes=MappingProxyType(
             {name: LaneSpec(**lane) for name, lane in document.lanes.model_dump().items()}
         ),
+        control=ControlSpec(**document.control.model_dump()),
         runtime=_runtime_spec(document.runtime),
         http=HttpSpec(**document.http.model_dump()),
         logging=LoggingSpec(**document.logging.model_dump()),

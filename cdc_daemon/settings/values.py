@@ -125,6 +125,8 @@ def parse_secret(value: object) -> SecretRef | None:
 
 Whole = Annotated[int, BeforeValidator(_no_truth_value)]
 Positive = Annotated[Whole, Field(ge=1, le=1_000_000_000)]
+Kept = Annotated[Whole, Field(ge=1, le=36_500)]
+"""Days; a hundred years at most, which every clock can go back."""
 Port = Annotated[Whole, Field(ge=1, le=65_535)]
 PortOrFree = Annotated[Whole, Field(ge=0, le=65_535)]
 Flag = Annotated[bool, BeforeValidator(_truth_value)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +13,11 @@ import pytest
 from cdc_daemon.model.run import Status
 from tests.conftest import CreateDatabase
 from tests.support.databases import Database
+from tests.support.disks import MEGABYTE, small_disk
 from tests.support.histories import broken
 from tests.support.kills import Child, Lane, lanes
 
 ROWS = 150_000
-MEGABYTE = 1024 * 1024
 BIG = f"""
     CREATE TABLE item (id int PRIMARY KEY, quantity int, note text);
     INSERT INTO item SELECT g, g, repeat(md5(g::text), 8) FROM generate_series(1, {ROWS}) AS g;
@@ -129,22 +128,11 @@ async def test_kill_in_the_middle_of_loading_changes(lane: Lane, empty: Database
     await _is_right(lane)
 
 
-def _mounts(folder: Path) -> bool:
-    """Whether a small file system can be mounted on a folder; it is left mounted."""
-    command = ["mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", str(folder)]
-    return not subprocess.run(command, capture_output=True, check=False).returncode
-
-
 @contextmanager
-def small_disk(folder: Path) -> Iterator[int | None]:
+def small_landing(folder: Path) -> Iterator[int | None]:
     """A landing folder that is soon full: a file system of 5 MB, or where only root may, a limit."""
-    if not _mounts(folder):
-        yield MEGABYTE
-        return
-    try:
-        yield None
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with small_disk(folder) as disk:
+        yield None if disk.holds else MEGABYTE
 
 
 @contextmanager
@@ -153,7 +141,7 @@ def small_files(_: Path) -> Iterator[int | None]:
     yield MEGABYTE
 
 
-@pytest.mark.parametrize("limited", [small_disk, small_files])
+@pytest.mark.parametrize("limited", [small_landing, small_files])
 @pytest.mark.asyncio
 async def test_a_disk_that_is_full_stops_the_batch(
     limited: Callable[[Path], Iterator[int | None]], lane: Lane, empty: Database

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from cdc_daemon.daemon.reload import Reloader
@@ -137,8 +137,12 @@ class Seen:
 class House:
     """All parts, wired as the daemon wires them; ``files`` is what a reload reads."""
 
-    def __init__(self, *tables: TableSpec, lanes=None, services=(), grace=30.0, runner=None):
+    def __init__(
+        self, *tables: TableSpec, lanes=None, services=(), grace=30.0, runner=None, reads=None
+    ):
+        """``reads``: tables read at once, of sources that limit it."""
         self.files = list(tables)
+        self.reads = reads or {}
         self.bad: ConfigError | None = None
         self.warehouse = Warehouse()
         self.work = Work(self.warehouse)
@@ -179,7 +183,12 @@ class House:
     def _load(self, version: int) -> ConfigSnapshot:
         if self.bad is not None:
             raise self.bad
-        return make_snapshot(tuple(self.files), version, lanes=LANES)
+        snapshot = make_snapshot(tuple(self.files), version, lanes=LANES)
+        limited = {
+            name: replace(spec, max_concurrent_reads=self.reads.get(name))
+            for name, spec in snapshot.connections.items()
+        }
+        return replace(snapshot, connections=limited)
 
     def _reloaded(self) -> None:
         self.scheduler.wake()

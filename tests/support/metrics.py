@@ -79,6 +79,7 @@ def fill(metrics: Metrics, tables: tuple[TableSpec, ...]) -> None:
         pool.acquired(0.01)
         pool.failed("DatabaseUnavailable")
     metrics.unrecorded()
+    metrics.swept("event", 10)
     metrics.reload_refused()
     metrics.loop_gap(0.012)
     metrics.watch(Watched(lanes=lambda: LANES, pools=_pools, locks_held=lambda: 1))

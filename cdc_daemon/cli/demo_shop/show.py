@@ -20,7 +20,7 @@ from cdc_daemon.cli.demo_shop.play import Act, Verdict
 from cdc_daemon.cli.demo_shop.queries import FEED, HISTORY, NOW, Answer
 from cdc_daemon.cli.demo_shop.story import SOURCE, TABLES, WAREHOUSE
 from cdc_daemon.model.change import Counts
-from cdc_daemon.orchestration.record import TOTAL
+from cdc_daemon.model.event import WHOLE_RUN
 
 _COUNTED: Final = ("inserted", "updated", "deleted", "reopened", "unchanged")
 
@@ -52,7 +52,7 @@ class Teller:
             shown.add_row(
                 name,
                 *(Text(cell, style="dim" if cell == "0" else "") for cell in cells),
-                f"{outcome.seconds.get(TOTAL, 0.0):.2f}",
+                f"{outcome.seconds.get(WHOLE_RUN, 0.0):.2f}",
                 str(outcome.batch_id),
             )
         self._show(shown)

@@ -35,6 +35,7 @@ class PostgresDialect:
     true: str = "true"
     now: str = "clock_timestamp()"
     migration_lock: str = "SELECT pg_advisory_xact_lock(7165411)"
+    housekeeping_lock: str = "SELECT pg_try_advisory_xact_lock(7165411, hashtext($1))"
     max_identifier_bytes: int = 63
     max_key_bytes: int = 2_648  # nbtree takes 2,704, with headers and `_valid_from`
 

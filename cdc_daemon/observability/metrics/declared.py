@@ -60,6 +60,12 @@ UNRECORDED: Final = _counter(
     "cdc_unrecorded_runs_total",
     "Ends of runs, or sweeps after them, that could not be put on record in the control tables.",
 )
+SWEPT: Final = _counter(
+    "cdc_housekeeping_deleted_rows_total",
+    "Rows of the control tables that this process deleted because they were past retention: kind "
+    "is event or batch.",
+    ("kind",),
+)
 BATCH_SECONDS: Final = _seconds(
     "cdc_batch_seconds",
     "Duration of runs that began to read, whatever they came to.",
@@ -94,7 +100,8 @@ TABLE_SUCCESS: Final = _gauge(
 TABLE_DUE: Final = _gauge(
     "cdc_table_next_due_timestamp_seconds",
     "When the table's next batch is due, in the past for one that waits; absent while it is held "
-    "or paused. A table that never ran is due since this process knows it.",
+    "or paused, and before the target first answered. A table that never ran is due since this "
+    "process knows it.",
     _TABLE,
     "seconds",
 )
@@ -205,7 +212,7 @@ DECLARED: Final[tuple[tuple[str, tuple[Declaration, ...]], ...]] = (
         "Process",
         (
             *(LANDING, MEMORY, MEMORY_PEAK, MEMORY_BUDGET, MEMORY_RESERVED, MEMORY_WAITING),
-            *(LOOP_GAP, LOOP_GAP_MAX, UPTIME, BUILD),
+            *(LOOP_GAP, LOOP_GAP_MAX, SWEPT, UPTIME, BUILD),
         ),
     ),
     ("Configuration", (GENERATION, CONFIG, RELOAD_OK, RELOAD_AT, LOADS)),

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, PlatformCollector, ProcessColle
 from cdc_daemon.model.change import Counts
 from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.config import ConfigSnapshot
+from cdc_daemon.model.event import WHOLE_RUN
 from cdc_daemon.model.run import RunOutcome, Status
 from cdc_daemon.model.table import TableSpec
 from cdc_daemon.observability.metrics import declared
@@ -23,9 +24,6 @@ from cdc_daemon.observability.metrics.instruments import Tally, histogram, prune
 from cdc_daemon.observability.metrics.pools import MeteredPool, Pools
 from cdc_daemon.observability.metrics.watched import Watched
 from cdc_daemon.ports.statistics import PoolObserver
-
-WHOLE_RUN = "TABLE_TOTAL"
-"""The name under which a run's seconds hold the whole of it."""
 
 _OPERATIONS = ("inserted", "updated", "reopened", "deleted", "unchanged")
 
@@ -45,6 +43,7 @@ class Metrics:
         self._step_seconds = histogram(declared.STEP_SECONDS, registry)
         self._pools = Pools(registry)
         self._loads = Tally(declared.LOADS, registry)
+        self._swept = Tally(declared.SWEPT, registry)
         self._gap = histogram(declared.LOOP_GAP, registry)
         registry.register(self._gauges)
         ProcessCollector(registry=registry)
@@ -89,6 +88,10 @@ class Metrics:
     def unrecorded(self) -> None:
         """The end of a run could not be put on record."""
         self._unrecorded.add()
+
+    def swept(self, kind: str, rows: int) -> None:
+        """Housekeeping deleted so many rows of a kind, or found none past retention."""
+        self._swept.add(kind, by=rows)
 
     def pool(self, connection: str, role: str) -> PoolObserver:
         """Whoever waits for sessions of a connection tells it; ``role``: source or target."""

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
+from structlog.testing import capture_logs
 
 from cdc_daemon.daemon.generations import Generations
 
@@ -13,10 +14,10 @@ pytestmark = pytest.mark.asyncio
 
 
 class Pools:
-    """Notes what is opened and closed; ``broken`` versions cannot be opened."""
+    """Notes what is opened and closed; ``broken`` versions cannot be opened, ``stuck`` not closed."""
 
     def __init__(self):
-        self.opened, self.closed, self.broken = [], [], set()
+        self.opened, self.closed, self.broken, self.stuck = [], [], set(), set()
         self.generations = Generations(self.open)
 
     @asynccontextmanager
@@ -29,6 +30,8 @@ class Pools:
             yield f"pool-{version}"
         finally:
             await asyncio.sleep(0)
+            if version in self.stuck:
+                raise OSError(version)
             self.closed.append(version)
 
 
@@ -148,3 +151,39 @@ async def test_all_are_closed_at_the_end():
         await pools.generations.aclose()
         assert sorted(pools.closed) == [1, 2, 3]
         assert pools.generations.versions == ()
+
+
+async def test_a_pool_that_cannot_be_closed_fails_nobody():
+    """The lease that was the last one of it ends well, and what failed is told by its class."""
+    pools = Pools()
+    pools.stuck = {1, 2}
+    with capture_logs() as lines:
+        async with pools.generations.lease(3):
+            for version in (1, 2):
+                async with pools.generations.lease(version) as pool:
+                    assert pool == f"pool-{version}"
+    told = [(line["event"], line["generation"], line["error_kind"]) for line in lines]
+    assert told == [("not closed", 1, "OSError"), ("not closed", 2, "OSError")]
+    assert pools.generations.versions == (3,)
+
+
+async def test_the_end_closes_the_others_where_one_cannot_be_closed():
+    """One that fails leaves no other open."""
+    pools = Pools()
+    pools.stuck = {2}
+    generations = pools.generations
+    with capture_logs() as lines:
+        async with generations.lease(1), generations.lease(2), generations.lease(3):
+            await generations.aclose()
+    assert (sorted(pools.closed), generations.versions, len(lines)) == ([1, 3], (), 1)
+
+
+async def test_the_error_of_a_job_is_not_lost_over_the_end_of_its_pool():
+    """What the block raised is what is raised, though its pool cannot be closed either."""
+    pools = Pools()
+    pools.stuck = {1}
+    with capture_logs():
+        async with pools.generations.lease(2):
+            with pytest.raises(RuntimeError):
+                async with pools.generations.lease(1):
+                    raise RuntimeError

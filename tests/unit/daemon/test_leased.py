@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from cdc_daemon.daemon.generations import Generations
-from cdc_daemon.daemon.leased import LeasedFeed, LeasedRunner
+from cdc_daemon.daemon.leased import LeasedFeed, LeasedHousekeeping, LeasedRunner
 from cdc_daemon.daemon.reload import Reloader
 from cdc_daemon.errors import ControlSchemaError, DatabaseUnavailable
 from cdc_daemon.model.run import Job
 from cdc_daemon.orchestration.schedule import BEGINNING
+from cdc_daemon.ports.control import Piece
 from tests.support.house import Seen, Warehouse, Work, table
 from tests.support.metrics import make_snapshot
 from tests.support.virtual_time import settled
@@ -21,16 +22,28 @@ pytestmark = pytest.mark.asyncio
 
 
 class Wiring:
-    """Implements ``Wired`` and its ``Control``."""
+    """Implements ``Wired``, its ``Control`` and its ``Housekeeping``."""
 
     def __init__(self, site, version):
         self.site, self.version = site, version
         self.runner, self.states, self.control = site.work, site.warehouse, self
+        self.housekeeping = self
 
     async def apply(self):
         self.site.applied.append((self.version, len(self.site.warehouse.polls)))
         if self.site.broken is not None:
             raise self.site.broken
+
+    async def events(self, after):
+        return self._kept("event", after)
+
+    async def batches(self, after):
+        return self._kept("batch", after)
+
+    def _kept(self, kind, after):
+        assert self.site.open == [self.version]
+        self.site.kept.append((kind, after, self.version))
+        return Piece(deleted=after, go_on=None)
 
 
 class Site:
@@ -39,7 +52,7 @@ class Site:
     def __init__(self):
         self.warehouse = Warehouse()
         self.work = Work(self.warehouse)
-        self.open, self.applied, self.broken = [], [], None
+        self.open, self.applied, self.broken, self.kept = [], [], None, []
         self.reloader = Reloader(
             make_snapshot(()),
             lambda version: make_snapshot((), version),
@@ -52,6 +65,7 @@ class Site:
         )
         self.feed = LeasedFeed(self.generations, self.reloader)
         self.runner = LeasedRunner(self.generations, self.reloader)
+        self.keeping = LeasedHousekeeping(self.generations, self.reloader)
 
     @asynccontextmanager
     async def _opened(self, snapshot):
@@ -103,6 +117,27 @@ async def test_a_migration_that_failed_is_tried_again():
     site.broken = None
     await site.feed.changed(BEGINNING)
     assert site.applied == [(1, 0)] * 3
+
+
+async def test_the_control_schema_is_reached_once_it_is_this_versions():
+    """Who waits for it, as housekeeping does, begins neither before nor without its migrations."""
+    site = Site()
+    site.broken = DatabaseUnavailable("down")
+    with pytest.raises(DatabaseUnavailable):
+        await site.feed.changed(BEGINNING)
+    assert not site.feed.reached.is_set()
+    site.broken = None
+    await site.feed.changed(BEGINNING)
+    assert site.feed.reached.is_set()
+
+
+async def test_house_is_kept_under_the_configuration_in_force():
+    """Each piece takes the retention that holds when it begins, and keeps no old pool open."""
+    site = Site()
+    assert await site.keeping.events(0) == Piece(deleted=0, go_on=None)
+    await site.reload()
+    assert await site.keeping.batches(7) == Piece(deleted=7, go_on=None)
+    assert (site.kept, site.open) == ([("event", 0, 1), ("batch", 7, 2)], [2])
 
 
 async def test_a_newer_control_schema_is_refused():

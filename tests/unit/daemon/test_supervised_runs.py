@@ -12,12 +12,13 @@ from cdc_daemon.daemon.supervisor import Drain
 from cdc_daemon.errors import DatabaseUnavailable
 from cdc_daemon.memory.control import MemoryLocks
 from cdc_daemon.model.change import Counts
+from cdc_daemon.model.event import WHOLE_RUN
 from cdc_daemon.model.run import Promoted
 from cdc_daemon.model.window import WHOLE
 from cdc_daemon.observability.progress import SilentProgress
 from cdc_daemon.observability.telemetry import LogTelemetry
 from cdc_daemon.orchestration.admission import MB, Admission
-from cdc_daemon.orchestration.record import TOTAL, Recorder
+from cdc_daemon.orchestration.record import Recorder
 from cdc_daemon.orchestration.runner import TableRunner
 from tests.support.house import House, Warehouse, table
 from tests.support.virtual_time import elapsed, settled, until
@@ -84,7 +85,7 @@ class Site:
     def outcomes(self, name):
         """Statuses of the table's runs, as they are on record."""
         found = [event for event in self.control.events if event.table.name == name]
-        return [event.status for event in found if event.kind == TOTAL]
+        return [event.status for event in found if event.kind == WHOLE_RUN]
 
 
 async def test_the_deadline_releases_the_lock_and_records_the_end():

@@ -103,6 +103,14 @@ class TestLog:
         assert [line["message"].text for line in lines] == ["one", "two"]
         assert {line["log_level"] for line in lines} == {"error"}
 
+    def test_housekeeping_that_failed_is_a_line(self):
+        """Each time, with what it failed of: an hour's silence would hide it."""
+        site = Site()
+        with capture_logs() as lines:
+            site.watch.not_swept(DOWN)
+            site.watch.not_swept(DOWN)
+        assert [(line["log_level"], line["error"]) for line in lines] == [("warning", DOWN)] * 2
+
 
 class TestMetrics:
     """``cdc_config_*``: the last reload and what is in force."""
@@ -120,6 +128,14 @@ class TestMetrics:
             shown.append(site.value("cdc_config_last_reload_successful"))
         assert shown == [1, 0, 1]
 
+    def test_what_housekeeping_deleted_is_counted(self):
+        """By kind; a sweep that found nothing shows that it ran."""
+        site = Site()
+        name = "cdc_housekeeping_deleted_rows_total"
+        for kind, rows in (("event", 10), ("event", 5), ("batch", 0)):
+            site.watch.swept(kind, rows)
+        assert [site.value(name, kind=kind) for kind in ("event", "batch")] == [15, 0]
+
     def test_uptime_goes_on(self):
         """Seconds since the process began; never negative."""
         watch = Site().watch
@@ -136,11 +152,22 @@ class TestOutlook:
     """Tables as this process sees them, without asking a database."""
 
     async def test_before_anything_is_known(self):
-        """Before the first answer every table is there, and due since ever."""
+        """Before the first answer every table is there; a scrape does not work out when it is due."""
         house = House(table("a"))
         (shown,) = outlook(house, Site()).status().tables
-        assert (shown.spec, shown.due_at, shown.word) == (table("a"), BEGINNING, "active")
+        assert (shown.spec, shown.due_at, shown.word) == (table("a"), None, "active")
         assert house.warehouse.polls == []
+
+    async def test_a_table_that_never_ran_is_due_since_ever(self):
+        """What waits for a worker is overdue, and shown so."""
+        house = House(table("a"))
+        house.work.hold("a")
+        house.start()
+        await settled()
+        (shown,) = outlook(house, Site()).status().tables
+        assert shown.due_at == BEGINNING
+        house.shutdown.request("one")
+        await house.stop()
 
     async def test_running_and_queued_tables(self):
         """What a worker has is running; what waits for one is queued."""

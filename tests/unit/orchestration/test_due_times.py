@@ -55,18 +55,19 @@ class TestCost:
             for n in range(2_000)
         ]
         states = {table.id: ran(table, 12 + n % 60) for n, table in enumerate(tables)}
-        known, spent = DueTimes(), []
+        known, spent = DueTimes().learned(tables, states, BACKOFF), []
         plain = decide(tables, states, NOW, backoff=BACKOFF)
         for _ in range(5):
             before = process_time()
             for _ in range(5):
+                known = known.learned(tables, states, BACKOFF)
                 assert decide(tables, states, NOW, backoff=BACKOFF, due_of=known) == plain
             spent.append((process_time() - before) / 5)
         assert min(spent) < 0.02
 
     def test_due_times_are_asked_again_when_something_changed(self):
         """Remembering changes nothing: another state, spec or backoff is another due time."""
-        known, table = DueTimes(), spec()
+        known, table = DueTimes().learned((spec(),), {}, BACKOFF), spec()
         failed = ran(table, 3, failures=1, retry=Retry.BACKOFF)
         for asked in (
             (table, ran(table, 3), BACKOFF),
@@ -76,7 +77,17 @@ class TestCost:
             (table, failed, BackoffSpec()),
             (table, failed, BACKOFF),
         ):
-            assert known(*asked) == known(*asked) == due_at(*asked)
+            assert known(*asked) == due_at(*asked)
+            known = known.learned(asked[:1], {table.id: asked[1]}, asked[2])
+            assert known(*asked) == known.last(table.id) == due_at(*asked)
+
+    def test_what_is_remembered_is_of_the_configured_tables(self):
+        """A table that is gone is forgotten; of one that is new nothing is said before it is learned."""
+        known = DueTimes().learned((spec("a"), spec("b")), {}, BACKOFF)
+        again = known.learned((spec("b"), spec("c")), {}, BACKOFF)
+        names = [spec(name).id for name in "abc"]
+        assert [known.last(name) for name in names] == [BEGINNING, BEGINNING, None]
+        assert [again.last(name) for name in names] == [None, BEGINNING, BEGINNING]
 
 
 class TestJitter:

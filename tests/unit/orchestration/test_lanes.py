@@ -130,6 +130,60 @@ async def test_a_source_at_its_limit_is_passed_over():
         assert names((third,)) == ["b"]
 
 
+async def test_a_limited_source_leaves_room_in_its_lane():
+    """It gets two places for each read it allows; the rest of the lane is for other sources."""
+    house = lanes(queue_size=8)
+    assert [house.offer(job(name, max_reads=2)) for name in "abcdef"] == [True] * 4 + [False] * 2
+    assert house.offer(job("g", source="crm"))
+
+
+async def test_what_runs_takes_a_place_of_its_source():
+    """A limited source gets another place when a run ends, however it ends, and not before."""
+    house = lanes()
+    for name in "ab":
+        house.offer(job(name, max_reads=1))
+    worker = Worker(house, "small")
+    await settled()
+    assert not house.offer(job("c", max_reads=1))
+    worker.task.cancel()
+    await asyncio.wait([worker.task])
+    assert house.offer(job("c", max_reads=1))
+    assert not house.offer(job("d", max_reads=1))
+
+
+async def test_a_source_without_a_limit_may_fill_its_lane():
+    """Only the lane bounds it, and no more than before."""
+    house = lanes(queue_size=8)
+    assert all(house.offer(job(str(n))) for n in range(8))
+    assert not house.offer(job("8"))
+
+
+async def test_places_of_a_source_are_a_lanes_own():
+    """Long reads of a source that wait for their one worker keep none of its short ones out."""
+    house = lanes()
+    for name in "abcd":
+        assert house.offer(job(name, max_reads=2, lane="large"))
+    async with house.take("large"):
+        assert not house.offer(job("e", max_reads=2, lane="large"))
+        assert house.offer(job("f", max_reads=2))
+        async with house.take("small") as second:
+            assert names((second,)) == ["f"]
+
+
+async def test_what_is_handed_back_leaves_its_places():
+    """After a reload a limited source has the places of those that run, and no others, taken."""
+    house = lanes()
+    for name in "ab":
+        house.offer(job(name, max_reads=1))
+    async with house.take("small"):
+        assert names(house.hand_back()) == ["b"]
+        assert house.offer(job("c", max_reads=1))
+        assert not house.offer(job("d", max_reads=1))
+    async with house.take("small"):
+        pass
+    assert house.offer(job("d", max_reads=1))
+
+
 async def test_reads_of_a_source_count_across_lanes():
     """The limit is the source's, not the lane's; a lane hears when another one frees it."""
     house = lanes()

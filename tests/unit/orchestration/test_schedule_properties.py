@@ -114,7 +114,7 @@ def test_equal_states_are_decided_equally(situation, random):
     """A second replica agrees, in whatever order it has the tables, and from memory too."""
     tables, *rest = situation
     shuffled = random.sample(tables, len(tables))
-    known = DueTimes()
+    known = DueTimes().learned(tables, rest[0], BACKOFF)
     decision = _decide(situation)
     assert _decide((shuffled, *rest)) == decision
     assert _decide(situation, due_of=known) == decision

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from cdc_daemon.errors import ControlSchemaError, DatabaseUnavailable, Retry
 from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.config import LaneSpec
 from cdc_daemon.model.run import Status
+from cdc_daemon.model.schedule import Timing
 from tests.support.house import HOUR, NOW, House, table
 from tests.support.virtual_time import elapsed, settled, until
 
@@ -304,6 +306,40 @@ async def test_more_tables_than_a_lane_holds_all_run():
     await until(lambda: len(rig.work.finished) == 20)
     await elapsed(60)
     assert sorted(rig.work.started) == sorted(spec.id.name for spec in tables)
+    await rig.stop()
+
+
+async def test_a_limited_source_does_not_starve_the_others():
+    """Hundreds of due tables of a source that allows one read keep no other source's waiting."""
+    crowd = [table(f"t{n}") for n in range(300)]
+    other = table("other", source="crm")
+    late = Timing(schedule=other.timing.schedule, priority=1)
+    rig = House(*crowd, replace(other, timing=late), reads={"core": 1}, grace=0.0)
+    for spec in crowd:
+        rig.work.hold(spec.id.name)
+    rig.start()
+    await settled()
+    assert (rig.work.began["other"], len(rig.work.started)) == ([0], 2)
+    await rig.stop()
+
+
+async def test_tables_of_a_limited_source_go_in_order_of_urgency():
+    """One after the other, at once, and what is most urgent by then next, not what came first."""
+    crowd = [table(f"t{n:02}", timing=Timing(priority=1)) for n in range(20)]
+    urgent = table("urgent")
+    rig = House(*crowd, urgent, reads={"core": 1})
+    await rig.warehouse.control.pause(urgent.id)
+    gate = rig.work.hold("t00")
+    rig.start()
+    await elapsed(5)
+    assert rig.work.started == ["t00"]
+    await rig.warehouse.control.resume(urgent.id)
+    await elapsed(5)
+    gate.set()
+    await until(lambda: len(rig.work.finished) == 21)
+    names = [spec.id.name for spec in crowd]
+    assert rig.work.started == [*names[:2], "urgent", *names[2:]]
+    assert max(max(times) for times in rig.work.began.values()) == pytest.approx(10, abs=0.01)
     await rig.stop()
 
 

@@ -105,6 +105,8 @@ def test_a_target_that_becomes_a_source_is_renewed(diff):
         ("logging: {file: cdc.log}", "logging.file"),
         ("runtime: {grace_seconds: 31}", "runtime.grace_seconds"),
         ("runtime: {backoff: {first_seconds: 6}}", "runtime.backoff.first_seconds"),
+        ("control: {event_days: 30}", "control.event_days"),
+        ("control: {batch_days: 30}", "control.batch_days"),
     ],
 )
 def test_what_takes_effect_at_once(diff, more, path):
@@ -209,6 +211,8 @@ def test_every_setting_is_decided_about(load_text, valid):
         "target.stage_schema",
     }
     assert {path for path in paths if not needs_restart(path)} == {
+        "control.batch_days",
+        "control.event_days",
         "logging.file",
         "logging.format",
         "logging.level",

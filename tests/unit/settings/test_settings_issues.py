@@ -114,7 +114,7 @@ def test_a_bad_key_of_a_table(issues_of, head, key, issue):
         ),
         (
             "tracing: {}",
-            "tracing: is not a key of this section; known here: connections, defaults, http, include, lanes, logging, runtime, tables, target",
+            "tracing: is not a key of this section; known here: connections, control, defaults, http, include, lanes, logging, runtime, tables, target",
         ),
     ],
 )
@@ -220,6 +220,23 @@ def test_a_bad_target(issues_of, valid, target, issue):
     """The target's connection exists and its three schemas are different ones."""
     text = valid.replace("{connection: warehouse}", target)
     assert issues_of(text) == [f"cdc-daemon.yaml:4: {issue}"]
+
+
+@pytest.mark.parametrize("key", ["event_days", "batch_days"])
+@pytest.mark.parametrize(
+    ("value", "issue"),
+    [
+        ("0", "must be at least 1; raise it"),
+        ("-5", "must be at least 1; raise it"),
+        ("36501", "must be at most 36500; lower it"),
+        ("true", "must be a number, not true or false; write digits"),
+    ],
+)
+def test_a_bad_retention(issues_of, valid, key, value, issue):
+    """What is kept is kept for a day at least, and no longer than a clock can go back."""
+    text = f"{valid}control: {{{key}: {value}}}\n"
+    line = len(text.splitlines())
+    assert issues_of(text) == [f"cdc-daemon.yaml:{line}: control.{key}: {issue}"]
 
 
 @pytest.mark.parametrize(
