@@ -1,4 +1,4 @@
-"""Rows of a batch on local disk, as Arrow IPC files, addressed by position.
+"""Rows of a batch on local disk, as Arrow IPC streams, addressed by position.
 
 Each run has a folder of its own, readable by its user alone, with a lock that tells whether the
 process that made it still lives: what a killed process left behind is removed by the next
@@ -8,6 +8,7 @@ process that made it still lives: what a killed process left behind is removed b
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
 import re
@@ -16,6 +17,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
@@ -26,19 +28,34 @@ from cdc_daemon.model.change import POSITION
 
 Compression = Literal["lz4", "uncompressed"]
 
+FILE = "rows.arrows"
+"""One for all pieces: making and removing files costs more than what is in them."""
 _PREFIX = "cdc-daemon-"
 _LOCK = "owner.lock"
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A frame that was added: where it lies in the file, and the position of its first row."""
+
+    offset: int
+    length: int
+    start: int
+
+
 @dataclass(slots=True, eq=False)
 class Landing:
-    """An ordered pile of rows; implements ``ports.flow.LandedRows``."""
+    """An ordered pile of rows in one file; implements ``ports.flow.LandedRows``."""
 
     folder: Path
     compression: Compression = "lz4"
     rows: int = 0
     bytes: int = 0
-    _starts: list[int] = field(default_factory=list)
+    _pieces: list[_Piece] = field(default_factory=list)
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / FILE
 
     async def add(self, frame: pl.DataFrame) -> int:
         """Append rows; the number of their piece.
@@ -46,47 +63,56 @@ class Landing:
         Raises:
             LandingFailed: the disk is full or the folder not writable.
         """
-        number = len(self._starts)
-        path = self._file(number)
         with _failing(self.folder):
-            await asyncio.to_thread(frame.write_ipc, path, compression=self.compression)
-            self.bytes += path.stat().st_size
-        self._starts.append(self.rows)
+            length = await asyncio.to_thread(self._append, frame)
+        self._pieces.append(_Piece(self.bytes, length, self.rows))
+        self.bytes += length
         self.rows += frame.height
-        return number
+        return len(self._pieces) - 1
+
+    def _append(self, frame: pl.DataFrame) -> int:
+        stream = BytesIO()
+        frame.write_ipc_stream(stream, compression=self.compression)
+        with self._file.open("ab") as file:
+            return file.write(stream.getbuffer())
 
     def clear(self) -> None:
         """Forget every row: the table is read again."""
-        for n in range(len(self._starts)):
-            self._file(n).unlink(missing_ok=True)
-        self._starts.clear()
+        self._file.unlink(missing_ok=True)
+        self._pieces.clear()
         self.rows = self.bytes = 0
 
     async def all(self) -> AsyncIterator[pl.DataFrame]:
-        """Every row with its ``_position``, a file at a time."""
-        for n, start in enumerate(self._starts):
-            yield await asyncio.to_thread(self._read, n, start)
-
-    def piece(self, n: int) -> pl.DataFrame:
-        """The ``n``-th frame that was added; blocks."""
-        with _failing(self.folder):
-            return pl.read_ipc(self._file(n))
+        """Every row with its ``_position``, a piece at a time."""
+        for n in range(len(self._pieces)):
+            yield await asyncio.to_thread(self._read, n)
 
     async def take(self, positions: pl.Series) -> AsyncIterator[pl.DataFrame]:
         """The rows at ``positions``, which are sorted."""
-        ends = [*self._starts[1:], self.rows]  # one too many where there is no file
-        for n, (start, end) in enumerate(zip(self._starts, ends, strict=False)):
-            low, high = (int(positions.search_sorted(edge)) for edge in (start, end))
+        ends = [*(piece.start for piece in self._pieces[1:]), self.rows]
+        for n, (piece, end) in enumerate(zip(self._pieces, ends, strict=False)):
+            low, high = (int(positions.search_sorted(edge)) for edge in (piece.start, end))
             if low < high:
-                wanted = positions.slice(low, high - low) - start
-                yield await asyncio.to_thread(self._read, n, start, wanted)
+                wanted = positions.slice(low, high - low) - piece.start
+                yield (await asyncio.to_thread(self._read, n))[wanted]
 
-    def _read(self, n: int, start: int, wanted: pl.Series | None = None) -> pl.DataFrame:
-        frame = self.piece(n).with_row_index(POSITION, offset=start)
-        return frame if wanted is None else frame[wanted]
+    def piece(self, n: int) -> pl.DataFrame:
+        """The ``n``-th frame that was added; blocks.
 
-    def _file(self, n: int) -> Path:
-        return self.folder / f"{n:06}.arrow"
+        Raises:
+            LandingFailed: it is not there any more, or damaged.
+        """
+        piece = self._pieces[n]
+        with _failing(self.folder):
+            with self._file.open("rb") as file:
+                file.seek(piece.offset)
+                stream = file.read(piece.length)
+            if len(stream) < piece.length:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return pl.read_ipc_stream(BytesIO(stream))
+
+    def _read(self, n: int) -> pl.DataFrame:
+        return self.piece(n).with_row_index(POSITION, offset=self._pieces[n].start)
 
 
 class LandingArea:

@@ -19,7 +19,7 @@ from cdc_daemon.extract.extractor import Extractor, with_text
 from cdc_daemon.model.change import Counts
 from cdc_daemon.model.run import Batch, Job, Promoted
 from cdc_daemon.orchestration.comparison import Comparison
-from cdc_daemon.orchestration.steps import PROMOTE, Steps
+from cdc_daemon.orchestration.steps import COMPARE, PROMOTE, Steps
 from cdc_daemon.orchestration.together import together
 from cdc_daemon.orchestration.verdict import judge
 from cdc_daemon.orchestration.workspace import Workspace
@@ -114,15 +114,19 @@ class Arrival:
         return Extractor(self.job.table.id, reading, self.max_key_bytes, progress)
 
     async def _promoted(self, begun: Begun, reading: Reading, steps: Steps) -> Promoted:
-        shape = reading.table
+        shape, table = reading.table, begun.job.table
+        # asked before: the load holds a session of the target, and must not wait for another
+        usual = await self.batches.usual(table, table.guards.usual_batches)
         while True:
             try:
-                return await self._streamed(_shaped(begun, shape), reading, steps)
+                return await self._streamed(_shaped(begun, shape), reading, steps, usual)
             except DoesNotFit as unfit:
                 self.space.captured.clear()
-                shape = with_text(begun.job.table.id, shape, unfit.column)
+                shape = with_text(table.id, shape, unfit.column)
 
-    async def _streamed(self, begun: Begun, reading: Reading, steps: Steps) -> Promoted:
+    async def _streamed(
+        self, begun: Begun, reading: Reading, steps: Steps, usual: tuple[int, ...]
+    ) -> Promoted:
         async with together() as group:
             counting = group.create_task(reading.count())
             extractor = self._extractor(reading, counting)
@@ -136,25 +140,25 @@ class Arrival:
 
             async def verdict() -> Counts:
                 counted = await counting
-                steps.begin(PROMOTE)
                 await extractor.verify(shape, captured)
-                await self._judged(begun, counted)
+                steps.begin(COMPARE)
+                self._judge(begun, counted, usual)
+                steps.begin(PROMOTE)
                 return Counts(extracted=captured.rows, inserted=captured.rows)
 
             arriving = Arriving(begun=begun, rows=rows(), verdict=verdict)
             return await self.target.first_load(arriving)
 
-    async def _judged(self, begun: Begun, counted: int | None) -> None:
-        table = begun.job.table
+    def _judge(self, begun: Begun, counted: int | None, usual: tuple[int, ...]) -> None:
         facts = Facts(
             extracted=self.space.captured.rows,
             counted=counted,
-            usual=await self.batches.usual(table, table.guards.usual_batches),
+            usual=usual,
             opened=0,
             updated=0,
             deleted=0,
         )
-        judge(begun, trips(facts, table.guards), self.observer)
+        judge(begun, trips(facts, begun.job.table.guards), self.observer)
 
 
 def _shaped(begun: Begun, shape: SourceTable) -> Begun:

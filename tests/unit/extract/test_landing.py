@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdc_daemon.errors import LandingFailed
-from cdc_daemon.extract.landing import Landing
+from cdc_daemon.extract.landing import FILE, Landing
 from cdc_daemon.model.change import POSITION
 
 
@@ -62,10 +62,13 @@ def test_any_sorted_positions_can_be_taken(sizes, data):
 
 
 @pytest.mark.asyncio
-async def test_files_that_hold_nothing_wanted_are_not_read(tmp_path):
+async def test_pieces_that_hold_nothing_wanted_are_not_read(tmp_path):
     """Taking rows costs what the change costs, not the table (law 11)."""
     landing = await filled(tmp_path, [5, 5, 5])
-    (tmp_path / "000001.arrow").write_bytes(b"not to be read")
+    written = bytearray((tmp_path / FILE).read_bytes())
+    third = len(written) // 3
+    written[third : 2 * third] = b"x" * third  # the piece in the middle
+    (tmp_path / FILE).write_bytes(written)
     assert await taken(landing.take(pl.Series([0, 4, 10, 14], dtype=pl.UInt32))) == expected(
         [0, 4, 10, 14]
     )
@@ -105,7 +108,7 @@ async def test_a_cleared_landing_begins_again(tmp_path):
 @pytest.mark.asyncio
 async def test_a_full_disk_is_said_in_words(tmp_path):
     """Where no byte can be written, folder and reason are named, and no row counts (law 9)."""
-    (tmp_path / "000000.arrow").symlink_to("/dev/full")
+    (tmp_path / FILE).symlink_to("/dev/full")
     landing = Landing(tmp_path)
     with pytest.raises(LandingFailed) as caught:
         await landing.add(frame(0, 100))
@@ -120,7 +123,7 @@ async def test_a_full_disk_is_said_in_words(tmp_path):
 async def test_a_file_that_cannot_be_read_again_fails_the_batch(tmp_path, damage):
     """A damaged or missing file is an error that names the place, never rows that are absent."""
     landing = await filled(tmp_path, [3])
-    path = tmp_path / "000000.arrow"
+    path = tmp_path / FILE
     path.unlink() if damage is None else path.write_bytes(damage)
     with pytest.raises(LandingFailed, match=str(tmp_path.parent)):
         await taken(landing.all())
