@@ -35,7 +35,7 @@ from cdc_daemon.schema.table import Column, SourceTable
 
 T = TypeVar("T")
 
-BATCH_BYTES = 4 * 1024 * 1024
+BATCH_BYTES = 2 * 1024 * 1024
 """Size of an Arrow batch the driver hands over. Smaller ones cost more; of larger ones the five or
 so that are under way at a time cost memory (law 11)."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 
 import pytest
@@ -27,7 +28,7 @@ class Files:
 
     def __init__(self):
         self.asked, self.bad, self.restart = [], None, ()
-        self.notified = 0
+        self.notified, self.collecting = 0, []
         self.go_on, self.loading = threading.Event(), threading.Event()
         self.go_on.set()
         self.seen = Seen()
@@ -37,6 +38,7 @@ class Files:
 
     def load(self, version):
         self.asked.append(version)
+        self.collecting.append(gc.isenabled())
         self.loading.set()
         self.go_on.wait()
         if self.bad is not None:
@@ -258,3 +260,13 @@ async def test_a_bad_reload_stops_nothing_that_runs():
     assert house.seen.refusals == [house.bad]
     assert {job.config_version for job in house.work.jobs} == {1}
     await house.stop()
+
+
+@pytest.mark.parametrize("wrong", [None, bad()], ids=["good", "bad"])
+async def test_the_collector_waits_until_a_file_is_loaded(wrong):
+    """A configuration of thousands of tables does not stop the event loop for its objects' sake."""
+    async with Serving(Files()) as files:
+        files.bad = wrong
+        files.reloader.ask()
+    assert files.collecting == [False]
+    assert gc.isenabled()
