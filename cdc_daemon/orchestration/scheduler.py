@@ -130,6 +130,8 @@ class Scheduler:
             if state.triggered != known.triggered:
                 self.not_before.pop(table, None)  # an operator does not wait
                 self._failures.pop(table, None)
+            elif state.last_ended != known.last_ended and table not in self._failures:
+                self.not_before.pop(table, None)  # from now on its due time tells
         self.states.update(news)
         return len(news)
 

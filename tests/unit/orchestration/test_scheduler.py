@@ -191,6 +191,18 @@ async def test_a_skipped_table_cools_down():
     await rig.stop()
 
 
+async def test_a_batch_that_is_on_record_delays_the_next_no_longer():
+    """A table whose batch took most of its interval is run again when it is due."""
+    rig = House(table("a", every=1))
+    gate = rig.work.hold("a")
+    rig.start()
+    await elapsed(0.8)
+    gate.set()
+    await until(lambda: len(rig.work.began["a"]) == 2)
+    assert rig.work.began["a"] == pytest.approx([0, 1], abs=0.01)
+    await rig.stop()
+
+
 @pytest.mark.parametrize("recorded", [True, False])
 @pytest.mark.parametrize("ending", [BACKOFF, (Status.CANCELLED, Retry.BACKOFF)])
 async def test_failures_back_off(ending, recorded):
