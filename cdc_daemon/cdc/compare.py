@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 import polars as pl
 
 from cdc_daemon.cdc.row_hash import CURRENT, HASH, KEY
-from cdc_daemon.model.change import CLOSES, POSITION, Changes
+from cdc_daemon.model.change import CLOSES, POSITION, Changes, Sizes
 
 VERSION = "_hash_version"
 LATER = "_later"
@@ -67,15 +67,33 @@ def compare(
     )
 
 
-def joined(parts: Iterable[Changes]) -> Changes:
-    """The changes of all parts as one, in the order of positions."""
-    known = list(parts)
+def joined(parts: Iterable[Changes], most: int | None = None) -> Changes:
+    """The changes of all parts as one, in the order of positions.
+
+    Parts after which there would be more than ``most`` changes are counted only (law 11).
+    """
+    kept: list[Changes] = []
+    sizes, unchanged, later = Sizes(), 0, 0
+    for part in parts:
+        sizes += part.sizes
+        unchanged += part.unchanged
+        later += part.later
+        if most is None or sizes.total <= most or not kept:
+            kept.append(part)
+    inserted = pl.concat([part.inserted for part in kept]).sort()
+    updated = pl.concat([part.updated for part in kept]).sort(POSITION)
+    deleted = pl.concat([part.deleted for part in kept]).sort(POSITION)
     return Changes(
-        inserted=pl.concat([p.inserted for p in known]).sort(),
-        updated=pl.concat([p.updated for p in known]).sort(POSITION),
-        deleted=pl.concat([p.deleted for p in known]).sort(POSITION),
-        unchanged=sum(p.unchanged for p in known),
-        later=sum(p.later for p in known),
+        inserted=inserted,
+        updated=updated,
+        deleted=deleted,
+        unchanged=unchanged,
+        later=later,
+        left_out=Sizes(
+            inserted=sizes.inserted - inserted.len(),
+            updated=sizes.updated - updated.height,
+            deleted=sizes.deleted - deleted.height,
+        ),
     )
 
 

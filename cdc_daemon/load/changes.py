@@ -110,13 +110,12 @@ async def _landed(compared: Compared) -> AsyncGenerator[pl.DataFrame, None]:
 
 def counts(compared: Compared) -> Counts:
     """What promote is going to do, in rows."""
-    changes = compared.changes
-    reopened = compared.reopened.len()
+    sizes, reopened = compared.changes.sizes, compared.reopened.len()
     return Counts(
         extracted=compared.landed.extracted,
-        inserted=changes.inserted.len() - reopened,
-        updated=changes.updated.height,
+        inserted=sizes.inserted - reopened,
+        updated=sizes.updated,
         reopened=reopened,
-        deleted=changes.deleted.height,
-        unchanged=changes.unchanged,
+        deleted=sizes.deleted,
+        unchanged=compared.changes.unchanged,
     )

@@ -25,6 +25,27 @@ CLOSES = "_closes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How many changes of each kind."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+    def __add__(self, other: Sizes) -> Sizes:
+        return Sizes(
+            inserted=self.inserted + other.inserted,
+            updated=self.updated + other.updated,
+            deleted=self.deleted + other.deleted,
+        )
+
+    @property
+    def total(self) -> int:
+        """Keys that change."""
+        return self.inserted + self.updated + self.deleted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
     """Rows by their position: in the landing (captured) and among the open versions read.
 
@@ -40,20 +61,30 @@ class Changes:
     unchanged: int
     later: int = 0
     """Open versions that began after the read: left alone."""
+    left_out: Sizes = Sizes()
+    """Changes beyond what one batch may have: they are counted, and nothing is promoted."""
 
     def without_deletes(self) -> Changes:
         """What is left where nothing may be taken for deleted (law 10)."""
-        return replace(self, deleted=self.deleted.clear())
+        left_out = replace(self.left_out, deleted=0)
+        return replace(self, deleted=self.deleted.clear(), left_out=left_out)
+
+    @property
+    def sizes(self) -> Sizes:
+        """All of them, whether left out or not."""
+        return self.left_out + Sizes(
+            inserted=self.inserted.len(), updated=self.updated.height, deleted=self.deleted.height
+        )
 
     @property
     def is_empty(self) -> bool:
         """Whether stage and bronze stay as they are."""
-        return not (self.inserted.len() or self.updated.height or self.deleted.height)
+        return not self.size
 
     @property
     def size(self) -> int:
         """Keys that change."""
-        return self.inserted.len() + self.updated.height + self.deleted.height
+        return self.sizes.total
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -18,6 +18,7 @@ from cdc_daemon.orchestration.workspace import Workspace
 from cdc_daemon.ports.flow import Begun, Compared, Landed
 from cdc_daemon.ports.target import Batches, Target
 from cdc_daemon.ports.work import spent
+from cdc_daemon.schema.table import SourceTable
 
 KEYS_AT_A_TIME = 100_000
 
@@ -42,15 +43,7 @@ class Comparison:
         async with aclosing(self.target.open_versions(table, history, after)) as versions:
             async for frame in versions:
                 with spent("digest"):
-                    digests = await asyncio.to_thread(
-                        lambda rows: rows.select(
-                            key_digest(rows, history.table.key_columns).alias(KEY),
-                            HASH,
-                            VERSION,
-                            LATER,
-                        ),
-                        frame,
-                    )
+                    digests = await asyncio.to_thread(_digested, frame, history.table)
                 self.recipes.update(digests[VERSION].unique())
                 await self.space.opened.add(digests)
                 await self.space.keys.add(frame.select(fields))
@@ -60,7 +53,9 @@ class Comparison:
         table, opened = landed.begun.job.table, self.space.opened
         older = await self._older(landed)
         with spent("compare"):
-            changes = await asyncio.to_thread(_compared, self.space.captured, opened, older)
+            changes = await asyncio.to_thread(
+                _compared, self.space.captured, opened, older, table.max_batch_rows
+            )
         if landed.counted is None or landed.counted != landed.extracted:
             # law 10: a read that is not whole, or not of one instant, earns no deletes
             changes = changes.without_deletes()
@@ -70,8 +65,8 @@ class Comparison:
             counted=landed.counted,
             usual=await self.batches.usual(table, table.guards.usual_batches),
             opened=opened.rows,
-            updated=changes.updated.height,
-            deleted=changes.deleted.height,
+            updated=changes.sizes.updated,
+            deleted=changes.sizes.deleted,
         )
         return Compared(
             landed=landed,
@@ -105,14 +100,23 @@ class Comparison:
         return pl.concat(found)
 
 
-def _compared(captured: Digests, opened: Digests, older: Mapping[int, Digests]) -> Changes:
+def _digested(rows: pl.DataFrame, table: SourceTable) -> pl.DataFrame:
+    """Of open versions, what ``OPEN_SCHEMA`` says."""
+    return rows.select(key_digest(rows, table.key_columns).alias(KEY), HASH, VERSION, LATER)
+
+
+def _compared(
+    captured: Digests, opened: Digests, older: Mapping[int, Digests], most: int
+) -> Changes:
     parts = max(captured.parts, opened.parts)
-    found = []
-    for n in range(parts):
-        rows = captured.part(n, parts)
-        hashes = {v: _aligned(rows, digests.part(n, parts)) for v, digests in older.items()}
-        found.append(compare(rows, opened.part(n, parts), hashes))
-    return joined(found)
+
+    def each() -> Iterator[Changes]:
+        for n in range(parts):
+            rows = captured.part(n, parts)
+            hashes = {v: _aligned(rows, digests.part(n, parts)) for v, digests in older.items()}
+            yield compare(rows, opened.part(n, parts), hashes)
+
+    return joined(each(), most)
 
 
 def _aligned(rows: pl.DataFrame, hashes: pl.DataFrame) -> pl.Series:

@@ -101,6 +101,27 @@ def test_parts_together_are_the_whole(captured, opened, parts):
 
 
 @settings(deadline=None, max_examples=60)
+@given(CAPTURED, OPENED, st.integers(1, 5), st.integers(0, 10))
+def test_what_is_too_much_is_counted_and_not_kept(captured, opened, parts, most):
+    """Law 11: changes beyond what a batch may have cost no memory, and no guard misses them."""
+    new = captured_frame({key: h[CURRENT] for key, h in captured.items()})
+    old = opened_frame(opened)
+
+    def compared():
+        for n in range(parts):
+            here = part_of(parts) == n
+            yield compare(new.filter(here), old.filter(here))
+
+    whole, bounded = joined(compared()), joined(compared(), most)
+    assert bounded.sizes == whole.sizes
+    assert (bounded.unchanged, bounded.later) == (whole.unchanged, whole.later)
+    largest = max((part.size for part in compared()), default=0)
+    assert bounded.size - bounded.left_out.total <= max(most, largest)
+    if whole.size <= most:
+        assert bounded.left_out.total == 0
+
+
+@settings(deadline=None, max_examples=60)
 @given(CAPTURED, OPENED)
 def test_nothing_unchanged_is_touched(captured, opened):
     """A row with the hash of its open version, under that version's recipe, stays (law 5)."""
