@@ -60,6 +60,7 @@ def check_run(run: dict) -> None:
     assert cost["server_cpu_seconds"] >= 0
     assert run["written"]["wal_bytes"] > 0
     assert {"EXTRACT", "CDC_PROMOTION", "SCD2_PROMOTION"} <= set(run["steps"])
+    assert {"extract", "decode", "hash", "promote"} <= set(run["work"])
 
 
 def test_a_case_that_is_none_is_refused() -> None:
