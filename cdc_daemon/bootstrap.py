@@ -149,6 +149,7 @@ def _wired(
         states=states,
         promoter=Promoter(database=kept, dialect=dialect, control_schema=schema),
         stage_retention=timedelta(days=config.target.stage_retention_days),
+        rebuild_indexes_above=config.target.rebuild_indexes_above,
     )
     pipelines = {
         name: Pipeline(

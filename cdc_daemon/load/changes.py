@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
 
 import polars as pl
@@ -92,6 +93,20 @@ async def first_changes(arriving: Arriving) -> AsyncGenerator[pl.DataFrame, None
     async with aclosing(arriving.rows) as frames:
         async for rows in frames:
             yield rows.with_columns(constants).select(*fields, *CHANGE_COLUMNS)
+
+
+async def peeked(arriving: Arriving) -> tuple[bool, Arriving]:
+    """Whether there is a row at all; and the same rows, of which one frame has come by then."""
+    first: pl.DataFrame | None = await anext(arriving.rows, None)
+
+    async def rows() -> AsyncGenerator[pl.DataFrame, None]:
+        async with aclosing(arriving.rows) as rest:
+            if first is not None:
+                yield first
+            async for frame in rest:
+                yield frame
+
+    return first is not None and first.height > 0, replace(arriving, rows=rows())
 
 
 def arriving_of(compared: Compared) -> Arriving:

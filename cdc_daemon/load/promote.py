@@ -9,7 +9,7 @@ is rolled back as a lost race (law 2).
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,12 +25,14 @@ from cdc_daemon.load.changes import (
     counts,
     first_changes,
     first_versions,
+    peeked,
 )
+from cdc_daemon.load.indexes import Rebuild
 from cdc_daemon.load.statements import LOAD, LOAD_TABLE, Statements
 from cdc_daemon.model.change import Counts
 from cdc_daemon.model.run import Promoted
 from cdc_daemon.ports.dialect import TargetDialect
-from cdc_daemon.ports.flow import Arriving, Begun, Compared
+from cdc_daemon.ports.flow import Arriving, Begun, Compared, Index
 from cdc_daemon.ports.sql import SqlDatabase, SqlSession
 from cdc_daemon.ports.work import spent
 from cdc_daemon.scd2.instant import instant
@@ -65,7 +67,7 @@ class Promoter:
         Raises:
             LostRace, ClockSkew: as ``promote``.
         """
-        async with self._transaction(arriving.begun) as step:
+        async with aclosing(arriving.rows), self._transaction(arriving.begun) as step:
             planned = await step.first_load(arriving)
             await step.checkpoint(planned)
         return step.promoted(planned)
@@ -126,6 +128,15 @@ class _Promotion:
         return Promoted(batch=self.begun.batch, instant=self.at, counts=planned, epoch=epoch)
 
     @property
+    def _rebuild(self) -> Rebuild:
+        return Rebuild(
+            session=self.session,
+            dialect=self.dialect,
+            spec=self.begun.job.table,
+            table=self.begun.history.table,
+        )
+
+    @property
     def _id(self) -> tuple[str, str, str]:
         table = self.begun.job.table.id
         return table.source, table.schema, table.name
@@ -135,6 +146,10 @@ class _Promotion:
         history, columns = self.begun.history, self.begun.history.table.columns
         for statement in history.ddl:
             await self.session.execute(statement)
+        gone: tuple[Index, ...] = ()
+        if history.secondary:
+            some, arriving = await peeked(arriving)
+            gone = await self._rebuild.dropped(history, int(some))
         if self.dialect.loads_directly(columns):
             rows = first_versions(arriving, self.at)
             bronze = self.begun.job.table.bronze
@@ -148,6 +163,8 @@ class _Promotion:
         with spent("promote"):
             for statement in history.indexes:
                 await self.session.execute(statement)
+            if loaded:
+                await self._rebuild.built(gone)
             await self._fence()
         return planned
 
@@ -162,7 +179,10 @@ class _Promotion:
             for statement in (*history.ddl, *history.indexes):
                 await self.session.execute(statement)
             if not compared.changes.is_empty:  # law 5: else no write to stage or bronze
+                gone = await self._rebuild.dropped(history, planned.opened)
                 await self._close_and_open(planned)
+                if gone:
+                    await self._rebuild.built(gone)
 
     async def _close_and_open(self, planned: Counts) -> None:
         run, say, batch = self.session.execute, self.statements, self.begun.batch.number

@@ -6,6 +6,7 @@ A promote works on copies and swaps them in at its end: all of it, or nothing.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -119,10 +120,11 @@ class MemoryTarget:
 
     async def first_load(self, arriving: Arriving) -> Promoted:
         """Collect the rows, then swap."""
-        work = self._work(arriving.begun)
-        async for frame in first_changes(arriving):
-            work.apply(frame)
-        return self._swap(work, await arriving.verdict())
+        async with aclosing(arriving.rows):
+            work = self._work(arriving.begun)
+            async for frame in first_changes(arriving):
+                work.apply(frame)
+            return self._swap(work, await arriving.verdict())
 
     async def promote(self, compared: Compared) -> Promoted:
         """Close, then open, under the fence; then swap."""

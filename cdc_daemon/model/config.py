@@ -58,6 +58,8 @@ class TargetSpec:
     stage_schema: str = "stage"
     control_schema: str = "cdc"
     stage_retention_days: int = 30
+    rebuild_indexes_above: float | None = 0.5
+    """Versions that a batch opens, by open versions before it; None: never rebuild."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ import polars as pl
 from cdc_daemon.cdc.guards import Trip
 from cdc_daemon.cdc.row_hash import key_digest
 from cdc_daemon.load.changes import counts
+from cdc_daemon.load.indexes import rebuild_ddl
 from cdc_daemon.model.change import POSITION, Counts, Operation
 from cdc_daemon.model.guard import Guard
 from cdc_daemon.model.run import Batch, Job
@@ -54,7 +55,7 @@ async def plan(pipeline: Pipeline, job: Job, progress: Progress, *, show_keys: b
             snapshot=history.table.snapshot,
             key=history.table.key,
             trips=compared.trips,
-            ddl=(*history.ddl, *history.indexes),
+            ddl=(*history.ddl, *history.indexes, *rebuild_ddl(history, counts(compared).opened)),
             samples={
                 operation: await _sample(compared, operation, positions, show_keys=show_keys)
                 for operation, positions in _positions(compared)

@@ -87,6 +87,29 @@ class TargetDialect(Protocol):
         """Unique over open versions, and (key, ``_valid_from``)."""
         ...
 
+    def secondary_indexes(self) -> str:
+        """A query for the indexes that may be dropped and built anew as they are.
+
+        Parameters: schema and name of bronze. Rows: name, and the statements that make it. Unique
+        ones and those of constraints are never among them (law 3).
+        """
+        ...
+
+    def drop_index(self, spec: TableSpec, name: str) -> str:
+        """Of bronze, by name."""
+        ...
+
+    def lock_alone(self, spec: TableSpec) -> str:
+        """Take bronze for this transaction alone; fails at once where somebody is there."""
+        ...
+
+    def gather_statistics(self, spec: TableSpec, table: SourceTable) -> str | None:
+        """What the planner must know of bronze for the next batch; None where it knows by itself.
+
+        It never fails for a lock, and runs in a transaction.
+        """
+        ...
+
     def create_load(self, load: str, columns: Sequence[Column]) -> str:
         """The table a batch's changes are loaded into: ``load.changes.CHANGE_COLUMNS`` too."""
         ...

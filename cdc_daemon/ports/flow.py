@@ -28,6 +28,15 @@ class LandedRows(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """An index of bronze that may go while a batch loads, and comes back as it was."""
+
+    drop: str
+    create: tuple[str, ...]
+    """Statements; more than one where it has a comment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """A table's history as a batch found it: the fence, and what its tables need first."""
 
@@ -38,6 +47,10 @@ class History:
     ddl: tuple[str, ...] = ()
     """Statements promote runs before it writes; after a first load, the indexes come last."""
     indexes: tuple[str, ...] = ()
+    secondary: tuple[Index, ...] = ()
+    """Indexes that are there, law 3's and every other unique one apart."""
+    rebuild_above: float | None = None
+    """As configured: versions opened by open versions, from which on they are built anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,13 @@ class SqlSession(Protocol):
         """Run one statement; the number of rows it touched."""
         ...
 
+    async def attempt(self, statement: str) -> bool:
+        """Run one statement in a transaction; False, and nothing done, where others are in its way.
+
+        The transaction goes on either way.
+        """
+        ...
+
     async def fetch(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Run one query; its rows."""
         ...

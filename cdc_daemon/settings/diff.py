@@ -14,9 +14,9 @@ runs refuses the reload as a whole, since half of a configuration is one that no
 
 All else takes effect at once, for batches that begin from then on: tables, sources, passwords,
 users, TLS and pools (of the target, too: sessions are renewed, the database stays),
-``max_concurrent_reads``, ``target.stage_retention_days``, ``control``, ``runtime.grace_seconds``,
-``runtime.backoff``, and ``logging``, which is set up anew as a whole. A setting that is not known
-here is taken for one that needs a restart.
+``max_concurrent_reads``, ``target.stage_retention_days``, ``target.rebuild_indexes_above``,
+``control``, ``runtime.grace_seconds``, ``runtime.backoff``, and ``logging``, which is set up anew
+as a whole. A setting that is not known here is taken for one that needs a restart.
 
 The digest does not tell whether a reload changes anything: it leaves plain passwords out (law 9),
 which are compared here. That the *content* of a secret changed, behind the same variable or
@@ -39,6 +39,7 @@ _PLACE = ("engine", "host", "port", "database")
 
 _HOT = (
     "target.stage_retention_days",
+    "target.rebuild_indexes_above",
     "control",
     "runtime.grace_seconds",
     "runtime.backoff",

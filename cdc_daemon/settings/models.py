@@ -25,6 +25,7 @@ from cdc_daemon.settings.values import (
     PortOrFree,
     Positive,
     Priority,
+    Ratio,
     Seconds,
     Secret,
     Share,
@@ -91,6 +92,7 @@ class Target(Section):
     stage_schema: Name = "stage"
     control_schema: Name = "cdc"
     stage_retention_days: Positive = 30
+    rebuild_indexes_above: Ratio | None = 0.5
 
 
 class Control(Section):

@@ -132,6 +132,8 @@ PortOrFree = Annotated[Whole, Field(ge=0, le=65_535)]
 Flag = Annotated[bool, BeforeValidator(_truth_value)]
 Share = Annotated[float, BeforeValidator(_no_truth_value), Field(ge=0, le=1)]
 """A share of 1."""
+Ratio = Annotated[float, BeforeValidator(_no_truth_value), Field(gt=0, le=1_000_000)]
+"""One number by another; it may be more than 1."""
 Seconds = Annotated[float, BeforeValidator(_no_truth_value), Field(gt=0, le=366 * 86_400)]
 Name = Annotated[str, AfterValidator(_name)]
 """Of a table, column, schema, database, user, host or file; case counts."""

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from cdc_daemon.databases.postgresql.dialect import PostgresDialect
 from cdc_daemon.errors import IncompatibleChange, NotBronze
+from cdc_daemon.load.indexes import secondary
 from cdc_daemon.model.table import QualifiedName, TableSpec
+from cdc_daemon.ports.flow import Index
 from cdc_daemon.ports.sql import SqlSession
 from cdc_daemon.schema.diff import evolve
 from cdc_daemon.schema.naming import STAGE_COLUMNS, VERSION_COLUMNS
@@ -36,13 +38,14 @@ GROUP BY i.indexrelid
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
     """What the target's tables need before a batch can be promoted."""
 
     is_empty: bool
     ddl: tuple[str, ...]
     indexes: tuple[str, ...]
+    secondary: tuple[Index, ...]
 
 
 async def needs(
@@ -78,7 +81,12 @@ async def needs(
             f"({', '.join(c.target_name for c in table.key_columns)}) WHERE _valid_to IS NULL",
             remedy="Create the index; if the key was changed, set `target_table:` to begin anew.",
         )
-    return Needs(is_empty, tuple(ddl), () if indexed else dialect.create_indexes(spec, table))
+    return Needs(
+        is_empty=is_empty,
+        ddl=tuple(ddl),
+        indexes=() if indexed else dialect.create_indexes(spec, table),
+        secondary=await secondary(session, dialect, spec) if bronze else (),
+    )
 
 
 def _added(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cdc_daemon.databases.postgresql.indexes import SECONDARY_INDEXES
 from cdc_daemon.databases.postgresql.types import ENGINE, column_type, is_sent_as_text
 from cdc_daemon.model.table import QualifiedName, TableSpec
 from cdc_daemon.schema.naming import shortened
@@ -102,6 +103,23 @@ class PostgresDialect:
             f'CREATE UNIQUE INDEX {unique} ON {bronze} ({key}) WHERE "_valid_to" IS NULL',
             f'CREATE INDEX {versions} ON {bronze} ({key}, "_valid_from")',
         )
+
+    def secondary_indexes(self) -> str:
+        """Those that this role can make again with nothing lost; the catalog says how."""
+        return SECONDARY_INDEXES
+
+    def drop_index(self, spec: TableSpec, name: str) -> str:
+        """An index is in its table's schema."""
+        return f"DROP INDEX {self.qualified(QualifiedName(spec.bronze.schema, name))}"
+
+    def lock_alone(self, spec: TableSpec) -> str:
+        """What DROP INDEX takes, but without others queueing behind the wait for it."""
+        return f"LOCK TABLE ONLY {self.qualified(spec.bronze)} IN ACCESS EXCLUSIVE MODE NOWAIT"
+
+    def gather_statistics(self, spec: TableSpec, table: SourceTable) -> str | None:
+        """Of the columns that the next close joins and filters by."""
+        bronze, key = self.qualified(spec.bronze), self._key(table)
+        return f'ANALYZE (SKIP_LOCKED) {bronze} ({key}, "_valid_to")'
 
     def _key(self, table: SourceTable) -> str:
         return ", ".join(self.quote(c.target_name) for c in table.key_columns)

@@ -13,6 +13,7 @@ from pgpq import ArrowToPostgresBinaryEncoder
 
 from cdc_daemon.databases.postgresql.encode import encode
 from cdc_daemon.databases.postgresql.errors import translated
+from cdc_daemon.errors import Conflict
 from cdc_daemon.model.table import QualifiedName
 from cdc_daemon.ports.ahead import ahead
 from cdc_daemon.ports.work import spent
@@ -38,6 +39,16 @@ class PostgresSession:
             status: str = await self._connection.execute(statement, *values)
         last = status.rsplit(" ", 1)[-1]
         return int(last) if last.isdigit() else 0
+
+    async def attempt(self, statement: str) -> bool:
+        """Run one statement behind a savepoint; False where a lock or a limit refuses it."""
+        try:
+            with translated(f"connection {self._name}: {_verb(statement)}"):
+                async with self._connection.transaction():
+                    await self._connection.execute(statement)
+        except Conflict:
+            return False
+        return True
 
     async def fetch(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Run one query; its rows."""

@@ -43,6 +43,8 @@ class PostgresTarget:
     states: StateReader
     promoter: Promoter
     stage_retention: timedelta
+    rebuild_indexes_above: float | None
+    """As ``target.rebuild_indexes_above`` of the configuration."""
 
     async def now(self) -> datetime:
         """The server's clock, to the microsecond, in UTC."""
@@ -66,6 +68,8 @@ class PostgresTarget:
             is_empty=found.is_empty,
             ddl=found.ddl,
             indexes=found.indexes,
+            secondary=found.secondary,
+            rebuild_above=self.rebuild_indexes_above,
         )
 
     async def open_versions(

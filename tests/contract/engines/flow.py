@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import polars as pl
@@ -17,7 +17,7 @@ from cdc_daemon.model.guard import Guard
 from cdc_daemon.model.run import Batch, Job, Promoted
 from cdc_daemon.model.table import TableSpec
 from cdc_daemon.orchestration.pipeline import Pipeline
-from cdc_daemon.ports.flow import Arriving, Compared, History
+from cdc_daemon.ports.flow import Arriving, Begun, Compared, History
 from cdc_daemon.ports.source import Source
 from cdc_daemon.ports.target import Batches, Target
 from cdc_daemon.schema.table import SourceTable
@@ -142,6 +142,13 @@ class Flow:
         """A whole batch."""
         async with self.compared(rows, read_at) as compared:
             return await self.target.promote(compared)
+
+    async def begun(self) -> Begun:
+        """A batch whose rows have not come yet."""
+        state = await self.target.fence(self.spec)
+        history = replace(await self.prepare(), state=state)
+        batch = await self.engine.batches.begin(self.spec, "all", self.target.clock, "a run")
+        return Begun(job=Job(table=self.spec), batch=batch, history=history)
 
     async def prepare(self) -> History:
         """The fence and the needs of the target."""

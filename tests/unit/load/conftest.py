@@ -54,7 +54,9 @@ class Situation:
             await landing.add(frame.with_columns(hashes).select(columns))
         return landing
 
-    async def compared(self, captured, opened=(), *, reopened=(), first=False, **state) -> Compared:
+    async def compared(
+        self, captured, opened=(), *, reopened=(), first=False, secondary=(), **state
+    ) -> Compared:
         """``captured`` and ``opened`` are pieces of rows; ``reopened`` are landed positions."""
         rows = [row for piece in captured for row in piece]
         before = self._digests([row for piece in opened for row in piece]).with_columns(
@@ -71,6 +73,8 @@ class Situation:
                 is_empty=first,
                 ddl=("the ddl",),
                 indexes=("the index",),
+                secondary=secondary,
+                rebuild_above=0.5,
             ),
         )
         landed = Landed(

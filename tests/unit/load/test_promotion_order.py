@@ -24,6 +24,11 @@ GONE = ("gone", 4, None, None, None)
 WORDS = {
     "the ddl": "ddl",
     "the index": "index",
+    "LOCK TABLE": "lock",
+    "DROP INDEX": "drop",
+    "CREATE INDEX": "rebuild",
+    "COMMENT ON INDEX": "comment",
+    "ANALYZE": "analyze",
     'UPDATE "cdc"."table_state" SET epoch': "fence",
     'UPDATE "cdc"."table_state" SET last_instant': "advance",
     'DELETE FROM "cdc"."window_state"': "forget",
@@ -48,6 +53,7 @@ class Recorder:
     tables: list[str] = field(default_factory=list)
     refuses: str = ""
     epoch: int = 3
+    alone: bool = True
     ended: str = ""
 
     @asynccontextmanager
@@ -63,7 +69,14 @@ class Recorder:
     async def session(self):
         yield self
 
+    async def attempt(self, statement):
+        await self.execute(statement)
+        return self.alone
+
     async def fetch(self, statement, *values):
+        if "pg_index" in statement:
+            self.said.append("look")
+            return [("a", ["CREATE INDEX a", "COMMENT ON INDEX a"]), ("b", ["CREATE INDEX b"])]
         assert statement.startswith('SELECT epoch FROM "cdc"."table_state"')
         return [(self.epoch,)]
 
@@ -119,7 +132,7 @@ async def test_a_first_load_goes_straight_into_bronze(situation):
     """Indexes follow the rows and the fence comes last; stage gets nothing."""
     database = Recorder()
     await promoter(database).promote(await situation.compared([[SAME], [NEW]], first=True))
-    assert database.said == ["ddl", "bulk load", "index", "fence", *RECORD]
+    assert database.said == ["ddl", "bulk load", "index", "analyze", "fence", *RECORD]
     assert database.tables == [str(make_spec().bronze)]
 
 
@@ -131,7 +144,8 @@ async def test_a_first_load_with_values_sent_as_text_goes_through_the_load_table
     await promoter(database).promote(
         await situation.compared([[(1, "0.1"), (2, "NaN")]], first=True)
     )
-    assert database.said == ["ddl", "create load", "bulk load", "open", "index", "fence", *RECORD]
+    loaded = ["ddl", "create load", "bulk load", "open", "index", "analyze", "fence"]
+    assert database.said == [*loaded, *RECORD]
     assert database.tables == [str(LOAD_TABLE)]
 
 

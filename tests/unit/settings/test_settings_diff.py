@@ -114,10 +114,11 @@ def test_what_takes_effect_at_once(diff, more, path):
     assert diff(more=f"{more}\n") == ConfigDiff(settings_changed=(path,))
 
 
-def test_retention_takes_effect_at_once(diff):
-    """Of the target, how long its stage is kept may change."""
-    changed = diff("{connection: warehouse}", "{connection: warehouse, stage_retention_days: 3}")
-    assert changed == ConfigDiff(settings_changed=("target.stage_retention_days",))
+@pytest.mark.parametrize("key", ["stage_retention_days", "rebuild_indexes_above"])
+def test_what_of_the_target_takes_effect_at_once(diff, key):
+    """How long its stage is kept may change, and when its indexes are built anew."""
+    changed = diff("{connection: warehouse}", f"{{connection: warehouse, {key}: 3}}")
+    assert changed == ConfigDiff(settings_changed=(f"target.{key}",))
 
 
 @pytest.mark.parametrize(
@@ -220,5 +221,6 @@ def test_every_setting_is_decided_about(load_text, valid):
         "runtime.backoff.first_seconds",
         "runtime.backoff.limit_seconds",
         "runtime.grace_seconds",
+        "target.rebuild_indexes_above",
         "target.stage_retention_days",
     }

@@ -214,6 +214,18 @@ def test_a_bad_connection(issues_of, valid, old, new, issue):
             "{connection: warehouse, stage_retention_days: 0}",
             "target.stage_retention_days: must be at least 1; raise it",
         ),
+        (
+            "{connection: warehouse, rebuild_indexes_above: 0}",
+            "target.rebuild_indexes_above: must be greater than 0; raise it",
+        ),
+        (
+            "{connection: warehouse, rebuild_indexes_above: .inf}",
+            "target.rebuild_indexes_above: must be at most 1000000; lower it",
+        ),
+        (
+            "{connection: warehouse, rebuild_indexes_above: true}",
+            "target.rebuild_indexes_above: must be a number, not true or false; write digits",
+        ),
     ],
 )
 def test_a_bad_target(issues_of, valid, target, issue):

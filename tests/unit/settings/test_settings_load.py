@@ -47,6 +47,20 @@ def test_defaults_are_those_of_the_model(load_text, valid):
     assert snapshot.warnings == ()
 
 
+@pytest.mark.parametrize(("value", "ratio"), [("0.25", 0.25), ("3", 3.0), ("null", None)])
+def test_when_indexes_are_rebuilt_reaches_the_snapshot(load_text, valid, value, ratio):
+    """A ratio, of more than 1, too; null says never."""
+    target = f"{{connection: warehouse, rebuild_indexes_above: {value}}}"
+    text = valid.replace("{connection: warehouse}", target)
+    assert load_text(text).target.rebuild_indexes_above == ratio
+
+
+def test_a_variable_says_when_indexes_are_rebuilt(load_text, valid):
+    """It beats the file, as for any other key."""
+    named = {"CDC__TARGET__REBUILD_INDEXES_ABOVE": "0.75"}
+    assert load_text(valid, named).target.rebuild_indexes_above == 0.75
+
+
 def test_guard_defaults_are_those_of_the_model():
     """Every guard limit of the model can be configured, and defaults to the model's value."""
     limits = GuardLimits()

@@ -1,0 +1,1 @@
+DROP INDEX "bronze"."core_a""b_key_from";
