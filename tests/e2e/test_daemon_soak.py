@@ -27,10 +27,7 @@ from tests.support.replicas import (
 )
 from tests.support.site import Site
 
-pytestmark = pytest.mark.long  # they measure, and want a machine without other work
-
 SCRAPE_SECONDS = 0.1
-ANSWER_SECONDS = 0.25
 GAP_SECONDS = 0.05
 MEGABYTE = 1024
 """As /proc counts: in kB."""
@@ -77,10 +74,16 @@ def batches(site: Site, wanted: int) -> Callable[[], bool]:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "rows"), [(6, 2_000), pytest.param(120, 200_000, marks=pytest.mark.long)]
+    ("seconds", "rows", "answer_seconds", "share"),
+    [
+        (6, 2_000, 1.0, 0.9),  # beside other tests
+        pytest.param(120, 200_000, 0.25, 0.99, marks=pytest.mark.long),
+    ],
 )
 @pytest.mark.asyncio
-async def test_scrape_under_load(seconds: int, rows: int, site: Site) -> None:
+async def test_scrape_under_load(
+    seconds: int, rows: int, answer_seconds: float, share: float, site: Site
+) -> None:
     """Scraped every 100 ms while it works, it answers at once, and its loop turns meanwhile."""
     make_tables(site.source, SMALL[:10], rows)
     configure(site, *SMALL[:10])
@@ -91,10 +94,10 @@ async def test_scrape_under_load(seconds: int, rows: int, site: Site) -> None:
         assert sum(promoted(site).values()) > before
         assert {status for status, _ in answers} == {200}
         spent = sorted(duration for _, duration in answers)
-        assert statistics.quantiles(spent, n=20)[-1] < ANSWER_SECONDS, spent[-10:]
+        assert statistics.quantiles(spent, n=20)[-1] < answer_seconds, spent[-10:]
         gaps = 'cdc_event_loop_gap_seconds_bucket{le="0.05"}'
         within = daemon.metric(gaps) / daemon.metric("cdc_event_loop_gap_seconds_count")
-        assert within > 0.99, daemon.metric("cdc_event_loop_gap_max_seconds")
+        assert within > share, daemon.metric("cdc_event_loop_gap_max_seconds")
         assert daemon.stop().returncode == 0
 
 
