@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cdc_daemon.errors import CdcError
+from cdc_daemon.errors import CdcError, DatabaseUnavailable
 from cdc_daemon.ports.statistics import PoolObserver, PoolStats
 
 
@@ -47,3 +47,10 @@ class Waits:
                 self._observer.acquired(time.monotonic() - began)
         finally:
             self._waiting[kind] -= 1
+
+    def exhausted(self, seconds: float) -> DatabaseUnavailable:
+        """What a wait of so long ends with where no session came free."""
+        return DatabaseUnavailable(
+            f"connection {self._connection}: no free session within {seconds:g} s",
+            remedy="Raise `pool.max` of the connection, or lower the workers of the lanes.",
+        )

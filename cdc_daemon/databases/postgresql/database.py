@@ -10,54 +10,26 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from types import MappingProxyType
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import asyncpg
-from adbc_driver_postgresql import dbapi
 
 from cdc_daemon.databases.cleanup import to_its_end
+from cdc_daemon.databases.postgresql.address import KEEPALIVE, arguments, uri
 from cdc_daemon.databases.postgresql.errors import translated
+from cdc_daemon.databases.postgresql.readers import KIND as READER
+from cdc_daemon.databases.postgresql.readers import Reader, Readers
 from cdc_daemon.databases.postgresql.session import ROLLBACK_SECONDS, PostgresSession
 from cdc_daemon.databases.waits import Waits
 from cdc_daemon.errors import DatabaseUnavailable
 from cdc_daemon.model.config import ConnectionSpec
 from cdc_daemon.ports.statistics import PoolObserver, PoolStats
 
-SETTINGS = {
-    # what is carried as text must read back as the same value on the other side
-    "DateStyle": "ISO, YMD",
-    "IntervalStyle": "postgres",
-    "TimeZone": "UTC",
-    "extra_float_digits": "1",
-    "bytea_output": "hex",
-    "xmloption": "content",
-    "client_encoding": "UTF8",
-    "standard_conforming_strings": "on",
-    # a policy that hides rows is an error, not a mass delete
-    "row_security": "off",
-    # a long read is not idle, and is cancelled rather than timed out
-    "idle_in_transaction_session_timeout": "0",
-    "statement_timeout": "0",
-}
-
-_KEEPALIVE = MappingProxyType(
-    {  # a peer that is gone is noticed within a minute
-        socket.TCP_KEEPIDLE: 30,
-        socket.TCP_KEEPINTVL: 10,
-        socket.TCP_KEEPCNT: 3,
-        socket.TCP_USER_TIMEOUT: 60_000,
-    }
-)
-
-
-POOLED, READER = "pooled", "reader"
-"""Kinds of sessions."""
+POOLED = "pooled"
+"""Kind of sessions; the other is a ``readers.KIND``."""
 
 
 class PostgresDatabase:
@@ -73,9 +45,10 @@ class PostgresDatabase:
         self._password = password
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
-        self._readers = asyncio.Semaphore(spec.pool.max - self.sessions)
-        self._reading = 0
         self._waits = Waits(spec.name, observer)
+        self._readers = Readers(
+            spec, spec.pool.max - self.sessions, lambda: uri(spec, password()), self._waits
+        )
 
     @property
     def sessions(self) -> int:
@@ -86,14 +59,14 @@ class PostgresDatabase:
         """Pooled sessions and Arrow readers as they are now; at once, and of a closed pool, too."""
         pool, waits = self._pool, self._waits
         opened, idle = (pool.get_size(), pool.get_idle_size()) if pool is not None else (0, 0)
-        readers = self.spec.pool.max - self.sessions
+        readers = self._readers
         return (
             waits.stats(role, POOLED, limit=self.sessions, opened=opened, idle=idle),
-            waits.stats(role, READER, limit=readers, opened=self._reading),
+            waits.stats(role, READER, limit=readers.limit, opened=readers.in_use),
         )
 
     async def aclose(self) -> None:
-        """Close every session; those in use are closed under their users."""
+        """Close every session: pooled ones under their users, readers in use by their users."""
         pool, self._pool = self._pool, None
         if pool is not None:
             try:
@@ -101,11 +74,14 @@ class PostgresDatabase:
                     await pool.close()
             except TimeoutError:
                 pool.terminate()
+        await self._readers.aclose()
 
     async def connect(self) -> asyncpg.Connection:
         """A connection outside the pool, for a lock. The caller closes it."""
         with translated(f"connection {self.spec.name}: connecting"):
-            return await asyncpg.connect(connection_class=_Aged, **self._arguments())
+            return await asyncpg.connect(
+                connection_class=_Aged, **arguments(self.spec, self._password())
+            )
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[PostgresSession]:
@@ -127,37 +103,9 @@ class PostgresDatabase:
                     raise
                 await transaction.commit()
 
-    @asynccontextmanager
-    async def reader(self) -> AsyncIterator[dbapi.Connection]:
-        """A connection of the Arrow driver, in autocommit; its calls block: use a thread."""
-        with self._waits.waiting(READER):
-            connection = await self._opened_reader()
-        self._reading += 1
-        try:
-            yield connection
-        finally:
-            try:
-                await to_its_end(_closed(connection))
-            finally:
-                self._reading -= 1
-                self._readers.release()
-
-    async def _opened_reader(self) -> dbapi.Connection:
-        try:
-            async with asyncio.timeout(self.spec.pool.acquire_timeout_seconds):
-                await self._readers.acquire()
-        except TimeoutError as error:
-            raise self._exhausted() from error
-        connecting = asyncio.ensure_future(
-            asyncio.to_thread(dbapi.connect, self._uri(), autocommit=True)
-        )
-        try:
-            with translated(f"connection {self.spec.name}: connecting"):
-                return await asyncio.shield(connecting)
-        except BaseException:
-            self._readers.release()
-            connecting.add_done_callback(_closed_late)
-            raise
+    def reader(self) -> AbstractAsyncContextManager[Reader]:
+        """A connection of the Arrow driver, in autocommit."""
+        return self._readers.reader()
 
     @asynccontextmanager
     async def _acquired(self) -> AsyncIterator[asyncpg.Connection]:
@@ -170,14 +118,15 @@ class PostgresDatabase:
             await to_its_end(self._released(pool, connection))
 
     async def _taken(self, pool: asyncpg.Pool) -> asyncpg.Connection:
-        wait = asyncio.timeout(self.spec.pool.acquire_timeout_seconds)
+        seconds = self.spec.pool.acquire_timeout_seconds
+        wait = asyncio.timeout(seconds)
         try:
             with translated(f"connection {self.spec.name}: connecting"):
                 async with wait:
                     return await pool.acquire()
         except DatabaseUnavailable as error:
             if wait.expired():
-                raise self._exhausted() from error
+                raise self._waits.exhausted(seconds) from error
             raise
 
     async def _released(self, pool: asyncpg.Pool, connection: Any) -> None:  # noqa: ANN401 - a proxy
@@ -197,60 +146,9 @@ class PostgresDatabase:
                         max_size=self.sessions,
                         max_inactive_connection_lifetime=limits.idle_seconds,
                         connection_class=_Aged,
-                        **self._arguments(),
+                        **arguments(self.spec, self._password()),
                     )
             return self._pool
-
-    def _exhausted(self) -> DatabaseUnavailable:
-        return DatabaseUnavailable(
-            f"connection {self.spec.name}: no free session within "
-            f"{self.spec.pool.acquire_timeout_seconds:g} s",
-            remedy="Raise `pool.max` of the connection, or lower the workers of the lanes.",
-        )
-
-    def _arguments(self) -> dict[str, Any]:
-        spec = self.spec
-        return {
-            "host": spec.host,
-            "port": spec.port,
-            "database": spec.database,
-            "user": spec.user,
-            "password": self._password(),
-            "ssl": _ssl(spec),
-            "timeout": spec.connect_timeout_seconds,
-            "statement_cache_size": 0,  # poolers in between, and DDL by others, stay harmless
-            "server_settings": {
-                **SETTINGS,
-                "application_name": "cdc-daemon",
-                "lock_timeout": str(int(spec.lock_timeout_seconds * 1000)),
-            },
-        }
-
-    def _uri(self) -> str:
-        spec = self.spec
-        settings = SETTINGS | {"lock_timeout": str(int(spec.lock_timeout_seconds * 1000))}
-        options = " ".join(
-            f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in settings.items()
-        )
-        query = {
-            "connect_timeout": str(max(2, int(spec.connect_timeout_seconds))),
-            "application_name": "cdc-daemon",
-            "sslmode": spec.tls.mode,
-            "options": options,
-            "keepalives_idle": str(_KEEPALIVE[socket.TCP_KEEPIDLE]),
-            "keepalives_interval": str(_KEEPALIVE[socket.TCP_KEEPINTVL]),
-            "keepalives_count": str(_KEEPALIVE[socket.TCP_KEEPCNT]),
-            "tcp_user_timeout": str(_KEEPALIVE[socket.TCP_USER_TIMEOUT]),
-        }
-        if spec.tls.ca_file:
-            query["sslrootcert"] = spec.tls.ca_file
-        password = self._password()
-        user = quote(spec.user, safe="") + (f":{quote(password, safe='')}" if password else "")
-        host = f"[{spec.host}]" if ":" in spec.host else quote(spec.host, safe="")
-        return (
-            f"postgresql://{user}@{host}:{spec.port}/{quote(spec.database, safe='')}"
-            f"?{urlencode(query, quote_via=quote)}"
-        )
 
 
 class _Aged(asyncpg.Connection):  # type: ignore[misc] # asyncpg is not typed
@@ -264,7 +162,7 @@ class _Aged(asyncpg.Connection):  # type: ignore[misc] # asyncpg is not typed
         wire = transport.get_extra_info("socket")
         if wire is not None:
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for option, value in _KEEPALIVE.items():
+            for option, value in KEEPALIVE.items():
                 wire.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
@@ -281,22 +179,3 @@ async def _rolled_back(connection: Any, transaction: Any) -> None:  # noqa: ANN4
         asyncpg.InternalClientError,
     ):
         connection.terminate()
-
-
-def _ssl(spec: ConnectionSpec) -> str | ssl.SSLContext:
-    if spec.tls.ca_file is None or spec.tls.mode in {"disable", "allow", "prefer", "require"}:
-        return spec.tls.mode
-    context = ssl.create_default_context(cafile=spec.tls.ca_file)
-    context.check_hostname = spec.tls.mode == "verify-full"
-    return context
-
-
-def _closed_late(connecting: asyncio.Future[dbapi.Connection]) -> None:
-    """A connection that came when nobody waited for it any more."""
-    if not connecting.cancelled() and connecting.exception() is None:
-        connecting.get_loop().run_in_executor(None, connecting.result().close)
-
-
-async def _closed(connection: dbapi.Connection) -> None:
-    closing = asyncio.ensure_future(asyncio.to_thread(connection.close))
-    await asyncio.wait([closing], timeout=ROLLBACK_SECONDS)

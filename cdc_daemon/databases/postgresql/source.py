@@ -9,15 +9,13 @@ an ALTER's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 import polars as pl
 import pyarrow as pa
 from adbc_driver_manager import Error as AdbcError
-from adbc_driver_postgresql import StatementOptions, dbapi
 
 from cdc_daemon.databases.cleanup import to_its_end
 from cdc_daemon.databases.postgresql.catalog import LOCKABLE, describe, find_relation
@@ -25,19 +23,14 @@ from cdc_daemon.databases.postgresql.database import PostgresDatabase
 from cdc_daemon.databases.postgresql.decode import decode
 from cdc_daemon.databases.postgresql.dialect import PostgresDialect
 from cdc_daemon.databases.postgresql.errors import translated
-from cdc_daemon.databases.postgresql.session import ROLLBACK_SECONDS, PostgresSession
+from cdc_daemon.databases.postgresql.readers import Reader
+from cdc_daemon.databases.postgresql.session import PostgresSession
 from cdc_daemon.databases.postgresql.types import read_expression
 from cdc_daemon.errors import DatabaseUnavailable, StatementFailed, UnsupportedType
 from cdc_daemon.model.table import QualifiedName, TableSpec
 from cdc_daemon.ports.ahead import ahead
 from cdc_daemon.ports.work import spent
 from cdc_daemon.schema.table import Column, SourceTable
-
-T = TypeVar("T")
-
-BATCH_BYTES = 2 * 1024 * 1024
-"""Size of an Arrow batch the driver hands over. Smaller ones cost more; of larger ones the five or
-so that are under way at a time cost memory (law 11)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,36 +128,28 @@ async def arrow_batches(
     Waiting for the driver is accounted as ``work``.
     """
     doing = f"connection {database.spec.name}: reading"
-    async with database.reader() as connection:
-        cursor = connection.cursor(
-            adbc_stmt_kwargs={StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)}
-        )
-        try:
-            with translated(doing):
-                for statement in before:
-                    await _in_thread(cursor, cursor.execute, statement)
-                await _in_thread(cursor, cursor.execute, select)
-                reader = await _in_thread(cursor, cursor.fetch_record_batch)
-            while True:
-                with spent(work):
-                    batch = await _next_batch(doing, cursor, reader)
-                if batch is None:
-                    return
-                yield batch
-        finally:
-            closing = asyncio.ensure_future(asyncio.to_thread(cursor.close))
-            await asyncio.wait([closing], timeout=ROLLBACK_SECONDS)
+    async with database.reader() as reader:
+        with translated(doing):
+            for statement in before:
+                await reader.execute(statement)
+            rows = await reader.query(select)
+        while True:
+            with spent(work):
+                batch = await _next_batch(doing, reader, rows)
+            if batch is None:
+                return
+            yield batch
 
 
 async def _next_batch(
-    doing: str, cursor: dbapi.Cursor, reader: pa.RecordBatchReader
+    doing: str, reader: Reader, rows: pa.RecordBatchReader
 ) -> pa.RecordBatch | None:
     try:
         with translated(doing):
-            return await _in_thread(cursor, _next, reader)
+            return await reader.next_batch(rows)
     except DatabaseUnavailable as error:
         # the driver tells an error among the rows without SQLSTATE, like a lost connection
-        if error.code or not await _answers(cursor, reader):
+        if error.code or not await _answers(reader):
             raise
         raise StatementFailed(
             f"{doing}: the query failed among its rows",
@@ -172,37 +157,9 @@ async def _next_batch(
         ) from error
 
 
-async def _answers(cursor: dbapi.Cursor, reader: pa.RecordBatchReader) -> bool:
+async def _answers(reader: Reader) -> bool:
     try:
-        await asyncio.to_thread(reader.close)
-        await _in_thread(cursor, cursor.execute, "ROLLBACK")
+        await reader.execute("ROLLBACK")
     except (AdbcError, OSError):
         return False
     return True
-
-
-def _next(reader: pa.RecordBatchReader) -> pa.RecordBatch | None:
-    try:
-        return reader.read_next_batch()
-    except StopIteration:
-        return None
-
-
-async def _in_thread(cursor: dbapi.Cursor, call: Callable[..., T], *arguments: object) -> T:
-    """Run a blocking driver call; if we are cancelled, cancel the statement and see it end."""
-    running = asyncio.ensure_future(asyncio.to_thread(call, *arguments))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        # it connects, and so blocks where the network is silent
-        cancelling = asyncio.ensure_future(asyncio.to_thread(cursor.adbc_cancel))
-        for left in (running, cancelling):
-            left.add_done_callback(_noticed)
-        await asyncio.wait([running, cancelling], timeout=ROLLBACK_SECONDS)
-        raise
-
-
-def _noticed(ended: asyncio.Future[Any]) -> None:
-    """What a cancelled call fails of is nobody's any more; asyncio need not log it."""
-    if not ended.cancelled():
-        ended.exception()
