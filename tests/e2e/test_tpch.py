@@ -72,7 +72,10 @@ async def test_two_batches_of_tpch_are_proven_at_both_instants(
 
         written = await _written(connection)
         third = await _batch(config, connection)
-        assert await _written(connection) == written  # law 5
+        after = await _written(connection)
+        assert [row[:-1] for row in after] == [row[:-1] for row in written]  # law 5
+        for (*_, size), (*_, before) in zip(after, written, strict=True):
+            assert size <= before  # autovacuum may cut a table, nobody may make it grow
         await _proven(connection, (("before", first), ("public", second), ("public", third)))
         for table, key in tpch.KEYS.items():
             assert await broken(connection, table, key) == []

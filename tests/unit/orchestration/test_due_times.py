@@ -47,7 +47,7 @@ class TestCost:
 
     @pytest.mark.parametrize("begin", [11, 22])
     def test_two_thousand_tables(self, begin):
-        """Decided within 20 ms of CPU once due times are known, blacked out or not."""
+        """Decided within 50 ms of CPU once due times are known, blacked out or not (DESIGN 4)."""
         black = (Blackout(begin=time(begin), end=time(13), timezone="Europe/Berlin"),)
         schedules = (Interval(15 * MINUTE), Cron("30 2 * * *", "Europe/Berlin"))
         tables = [
@@ -63,7 +63,7 @@ class TestCost:
                 known = known.learned(tables, states, BACKOFF)
                 assert decide(tables, states, NOW, backoff=BACKOFF, due_of=known) == plain
             spent.append((process_time() - before) / 5)
-        assert min(spent) < 0.02
+        assert min(spent) < 0.05
 
     def test_due_times_are_asked_again_when_something_changed(self):
         """Remembering changes nothing: another state, spec or backoff is another due time."""
