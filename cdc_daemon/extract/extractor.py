@@ -50,8 +50,8 @@ class Extractor:
             try:
                 await self._land(shape, landing, digests)
             except DoesNotFit as unfit:
-                landing.clear()
-                digests.clear()
+                await asyncio.to_thread(landing.clear)
+                await asyncio.to_thread(digests.clear)
                 shape = with_text(self.table, shape, unfit.column)
             else:
                 return shape

@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -124,11 +125,12 @@ class LandingArea:
         self._lock = -1
         self._made = 0
         self._open: set[Landing] = set()
+        self._making = threading.Lock()
 
     @property
     def bytes(self) -> int:
         """Size of all landing files there are now."""
-        return sum(landing.bytes for landing in self._open)
+        return sum(landing.bytes for landing in tuple(self._open))  # threads add to it
 
     def open(self) -> None:
         """Make the folder, after removing those of processes that are gone.
@@ -157,12 +159,7 @@ class LandingArea:
     @contextmanager
     def landing(self, compression: Compression = "lz4") -> Iterator[Landing]:
         """A landing; its files are gone when the block ends."""
-        if self._folder is None or not self._folder.exists():
-            self.close()
-            self.open()  # for the first time, or again after somebody cleaned up
-        assert self._folder is not None  # noqa: S101 - just opened
-        self._made += 1
-        folder = self._folder / f"{self._made:08}"
+        folder = self._next()
         with _failing(folder):
             folder.mkdir(mode=0o700)
         landing = Landing(folder, compression)
@@ -172,6 +169,15 @@ class LandingArea:
         finally:
             self._open.discard(landing)
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _next(self) -> Path:
+        with self._making:  # batches ask in threads of their own
+            if self._folder is None or not self._folder.exists():
+                self.close()
+                self.open()  # for the first time, or again after somebody cleaned up
+            assert self._folder is not None  # noqa: S101 - just opened
+            self._made += 1
+            return self._folder / f"{self._made:08}"
 
 
 def sweep(parent: Path) -> int:

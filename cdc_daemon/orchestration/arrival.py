@@ -121,7 +121,7 @@ class Arrival:
             try:
                 return await self._streamed(_shaped(begun, shape), reading, steps, usual)
             except DoesNotFit as unfit:
-                self.space.captured.clear()
+                await asyncio.to_thread(self.space.captured.clear)
                 shape = with_text(table.id, shape, unfit.column)
 
     async def _streamed(

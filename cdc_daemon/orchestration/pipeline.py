@@ -44,33 +44,35 @@ class Pipeline:
             GuardTripped: the batch looks like an accident; nothing was written.
             CdcError: anything else that stopped it; nothing was written either.
         """
-        with workspace(self.landings) as space, Steps(observer) as steps:
-            comparison = self._comparison(space)
-            steps.begin(EXTRACT)
-            arrival = self._arrival(job, space, observer)
-            arrived = await arrival.landed_or_promoted(comparison, steps)
-            if isinstance(arrived, Promoted):
-                return arrived
-            steps.begin(COMPARE)
-            compared = await comparison.compare(arrived)
-            judge_compared(compared, observer)
-            steps.begin(PROMOTE)
-            return await self.target.promote(compared)
+        async with workspace(self.landings) as space:
+            with Steps(observer) as steps:
+                comparison = self._comparison(space)
+                steps.begin(EXTRACT)
+                arrival = self._arrival(job, space, observer)
+                arrived = await arrival.landed_or_promoted(comparison, steps)
+                if isinstance(arrived, Promoted):
+                    return arrived
+                steps.begin(COMPARE)
+                compared = await comparison.compare(arrived)
+                judge_compared(compared, observer)
+                steps.begin(PROMOTE)
+                return await self.target.promote(compared)
 
     @asynccontextmanager
     async def compared(
         self, job: Job, observer: RunObserver, *, numbered: bool
     ) -> AsyncIterator[Compared]:
         """The flow as far as the guards; without a number nothing at all is written."""
-        with workspace(self.landings) as space, Steps(observer) as steps:
-            comparison = self._comparison(space)
-            steps.begin(EXTRACT)
-            arrival = self._arrival(job, space, observer)
-            landed = await arrival.landed(comparison, numbered=numbered)
-            steps.begin(COMPARE)
-            compared = await comparison.compare(landed)
-            steps.close()
-            yield compared
+        async with workspace(self.landings) as space:
+            with Steps(observer) as steps:
+                comparison = self._comparison(space)
+                steps.begin(EXTRACT)
+                arrival = self._arrival(job, space, observer)
+                landed = await arrival.landed(comparison, numbered=numbered)
+                steps.begin(COMPARE)
+                compared = await comparison.compare(landed)
+                steps.close()
+                yield compared
 
     def _comparison(self, space: Workspace) -> Comparison:
         return Comparison(target=self.target, batches=self.batches, space=space)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import polars as pl
@@ -30,18 +31,35 @@ class Workspace:
         return _digests(self._area, self._stack, CAPTURED_SCHEMA)
 
 
-@contextmanager
-def workspace(area: LandingArea) -> Iterator[Workspace]:
-    """Room for one batch."""
+@asynccontextmanager
+async def workspace(area: LandingArea) -> AsyncIterator[Workspace]:
+    """Room for one batch. It is made and removed in threads: a busy disk takes its time.
+
+    Raises:
+        LandingFailed: it cannot be made.
+    """
     with ExitStack() as stack:
-        yield Workspace(
-            rows=stack.enter_context(area.landing()),
-            captured=_digests(area, stack, CAPTURED_SCHEMA),
-            keys=stack.enter_context(area.landing()),
-            opened=_digests(area, stack, OPEN_SCHEMA),
-            _area=area,
-            _stack=stack,
-        )
+        opening = asyncio.ensure_future(asyncio.to_thread(_opened, area, stack))
+        try:
+            space = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            await asyncio.wait({opening})  # before the stack is closed
+            raise
+        try:
+            yield space
+        finally:
+            await asyncio.shield(asyncio.to_thread(stack.close))
+
+
+def _opened(area: LandingArea, stack: ExitStack) -> Workspace:
+    return Workspace(
+        rows=stack.enter_context(area.landing()),
+        captured=_digests(area, stack, CAPTURED_SCHEMA),
+        keys=stack.enter_context(area.landing()),
+        opened=_digests(area, stack, OPEN_SCHEMA),
+        _area=area,
+        _stack=stack,
+    )
 
 
 def _digests(area: LandingArea, stack: ExitStack, schema: dict[str, pl.DataType]) -> Digests:
