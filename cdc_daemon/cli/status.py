@@ -42,10 +42,10 @@ from cdc_daemon.cli.terminal import show, show_table
 from cdc_daemon.control.status import ControlStatus, Records
 from cdc_daemon.errors import ExitCode
 from cdc_daemon.model.config import ConfigSnapshot
+from cdc_daemon.observability.durations import duration
 
 _TITLES = ("table", "state", "batch", "last success", "lag", "rows", "open", "due", "failures")
 _WORDS = 4
-_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
 async def status(console: Console, args: Namespace) -> int:
@@ -124,14 +124,4 @@ def _instant(instant: datetime | None) -> str | None:
 
 
 def _duration(seconds: float | None) -> str:
-    """Two units at most: ``42s``, ``3m 05s``, ``2h 10m``, ``5d 03h``."""
-    if seconds is None:
-        return ""
-    whole = max(0, int(seconds))
-    if whole < _MINUTE:
-        return f"{whole}s"
-    if whole < _HOUR:
-        return f"{whole // _MINUTE}m {whole % _MINUTE:02}s"
-    if whole < _DAY:
-        return f"{whole // _HOUR}h {whole % _HOUR // _MINUTE:02}m"
-    return f"{whole // _DAY}d {whole % _DAY // _HOUR:02}h"
+    return "" if seconds is None else duration(seconds)

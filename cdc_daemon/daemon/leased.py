@@ -9,18 +9,11 @@ from typing import Protocol
 
 from cdc_daemon.daemon.generations import Generations
 from cdc_daemon.errors import CdcError, Retry
-from cdc_daemon.model.config import ConfigSnapshot
 from cdc_daemon.model.run import Job, RunOutcome, Status
 from cdc_daemon.model.table import TableId
+from cdc_daemon.orchestration.scheduler import Snapshots
 from cdc_daemon.ports.control import Feed, Housekeeping, Piece, StateFeed
-
-
-class Runner(Protocol):
-    """Turns a job into an outcome."""
-
-    async def run(self, job: Job) -> RunOutcome:
-        """Raises nothing but cancellation."""
-        ...
+from cdc_daemon.ports.runner import Runner
 
 
 class Control(Protocol):
@@ -59,13 +52,8 @@ class Wired(Protocol):
         ...
 
 
-class InForce(Protocol):
-    """The configuration in force."""
-
-    @property
-    def current(self) -> ConfigSnapshot:
-        """Changes as a whole."""
-        ...
+class InForce(Snapshots, Protocol):
+    """The configuration in force, and those before it that are still in use."""
 
     def knows(self, version: int) -> bool:
         """Whether the version's snapshot is still there."""

@@ -14,12 +14,12 @@ from html import escape
 from typing import Final
 
 from cdc_daemon.daemon.status import DaemonStatus, TableStatus
+from cdc_daemon.observability.durations import duration
 from cdc_daemon.ports.statistics import LaneStats
 
 REFRESH_SECONDS: Final = 10
 MOST_TABLES: Final = 500
 """Rows shown; a page that refreshes by itself stays small."""
-_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 _STYLE: Final = """
 :root{color-scheme:light dark;--line:#8884;--dim:#666;--bad:#c62828;--warn:#b26a00;--good:#2e7d32}
@@ -81,7 +81,7 @@ def _state(status: DaemonStatus, reasons: tuple[str, ...]) -> Iterator[str]:
         yield '<p class="good">ready</p>'
     yield (
         f'<p class="dim">version {escape(status.version)} · '
-        f"up {_duration(status.uptime_seconds)} · "
+        f"up {duration(status.uptime_seconds)} · "
         f"configuration {status.config_generation} ({escape(status.config_digest[:12])}) · "
         f"{escape(status.now.isoformat(sep=' ', timespec='seconds'))}</p>\n"
     )
@@ -112,7 +112,7 @@ def _table(table: TableStatus, now: datetime) -> str:
         _cell("table", escape(str(table.spec.id)) + _why(table), "name"),
         _cell("state", table.word, table.word),
         _cell("lane", escape(table.spec.lane)),
-        _cell("lag", "never succeeded" if lag is None else _duration(lag), "n"),
+        _cell("lag", "never succeeded" if lag is None else duration(lag), "n"),
         _cell("due", _due(table, now), "n"),
         _cell("open", f"{table.state.open_versions:,}", "n"),
         _cell("last run", *_last(table)),
@@ -139,7 +139,7 @@ def _due(table: TableStatus, now: datetime) -> str:
     if table.due_at is None or table.running:
         return ""
     wait = (table.due_at - now).total_seconds()
-    return "now" if wait <= 0 else f"in {_duration(wait)}"
+    return "now" if wait <= 0 else f"in {duration(wait)}"
 
 
 def _last(table: TableStatus) -> tuple[str, str]:
@@ -170,15 +170,3 @@ def _number(title: str, number: int) -> str:
 def _cell(title: str, content: str, kind: str = "") -> str:
     """``content`` is HTML."""
     return f'<td data-title="{title}"{f" class={kind}" if kind else ""}>{content}</td>'
-
-
-def _duration(seconds: float) -> str:
-    """Two units at most: ``42s``, ``3m 05s``, ``2h 10m``, ``5d 03h``."""
-    whole = max(0, int(seconds))
-    if whole < _MINUTE:
-        return f"{whole}s"
-    if whole < _HOUR:
-        return f"{whole // _MINUTE}m {whole % _MINUTE:02}s"
-    if whole < _DAY:
-        return f"{whole // _HOUR}h {whole % _HOUR // _MINUTE:02}m"
-    return f"{whole // _DAY}d {whole % _DAY // _HOUR:02}h"

@@ -17,9 +17,10 @@ from typing import Protocol
 from cdc_daemon.daemon.shutdown import Shutdown
 from cdc_daemon.errors import CdcError, ServiceStopped
 from cdc_daemon.model.config import LaneSpec
-from cdc_daemon.model.run import Job, RunOutcome
+from cdc_daemon.model.run import Job
 from cdc_daemon.orchestration.lanes import Lanes, LanesClosed
 from cdc_daemon.orchestration.scheduler import Scheduler
+from cdc_daemon.ports.runner import Runner
 
 
 class Service(Protocol):
@@ -32,14 +33,6 @@ class Service(Protocol):
 
     async def run(self) -> None:
         """Returns only by cancellation."""
-        ...
-
-
-class Runner(Protocol):
-    """Turns a job into an outcome."""
-
-    async def run(self, job: Job) -> RunOutcome:
-        """Raises nothing but cancellation."""
         ...
 
 

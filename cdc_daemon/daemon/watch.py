@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Protocol
 
 import structlog
 
@@ -20,19 +19,10 @@ from cdc_daemon.model.table import TableId, TableSpec
 from cdc_daemon.observability.metrics.metrics import Metrics
 from cdc_daemon.observability.shapes import Vouched
 from cdc_daemon.orchestration.lanes import Lanes
-from cdc_daemon.orchestration.scheduler import Scheduler
+from cdc_daemon.orchestration.scheduler import Scheduler, Snapshots
 
 PATIENCE_SECONDS = 30.0
 """How long the target may not answer before the daemon calls itself not ready."""
-
-
-class InForce(Protocol):
-    """The configuration in force."""
-
-    @property
-    def current(self) -> ConfigSnapshot:
-        """Changes as a whole."""
-        ...
 
 
 class Watch:
@@ -108,7 +98,7 @@ class Outlook:
 
     def __init__(
         self,
-        in_force: InForce,
+        in_force: Snapshots,
         scheduler: Scheduler,
         lanes: Lanes,
         watch: Watch,

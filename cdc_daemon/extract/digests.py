@@ -40,6 +40,7 @@ class Digests:
         self.rows = self._waiting = 0
         self._kept.clear()
         self._files.clear()
+        self._memory, self._split_into = {}, 0
         self._disk.clear()
 
     @property

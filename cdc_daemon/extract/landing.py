@@ -11,11 +11,10 @@ import asyncio
 import errno
 import fcntl
 import os
-import re
 import shutil
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -83,12 +82,12 @@ class Landing:
         self._pieces.clear()
         self.rows = self.bytes = 0
 
-    async def all(self) -> AsyncIterator[pl.DataFrame]:
+    async def all(self) -> AsyncGenerator[pl.DataFrame, None]:
         """Every row with its ``_position``, a piece at a time."""
         for n in range(len(self._pieces)):
             yield await asyncio.to_thread(self._read, n)
 
-    async def take(self, positions: pl.Series) -> AsyncIterator[pl.DataFrame]:
+    async def take(self, positions: pl.Series) -> AsyncGenerator[pl.DataFrame, None]:
         """The rows at ``positions``, which are sorted."""
         ends = [*(piece.start for piece in self._pieces[1:]), self.rows]
         for n, (piece, end) in enumerate(zip(self._pieces, ends, strict=False)):
@@ -204,7 +203,6 @@ def _failing(place: Path) -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    """Of an error text of polars only the system's number is taken, nothing is copied (law 9)."""
-    told = re.search(r"\(os error (\d+)\)", str(error))
-    number = getattr(error, "errno", None) or (int(told[1]) if told else None)
+    """What the system says; of polars, which reads damaged bytes, no text is copied (law 9)."""
+    number = getattr(error, "errno", None)
     return os.strerror(number) if number else type(error).__name__

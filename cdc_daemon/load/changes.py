@@ -12,7 +12,7 @@ import polars as pl
 
 from cdc_daemon.cdc.row_hash import CURRENT, HASH
 from cdc_daemon.model.change import CLOSES, POSITION, Counts, Operation
-from cdc_daemon.ports.flow import Arriving, Compared
+from cdc_daemon.ports.flow import Arriving, Compared, LandedRows
 
 CHANGE_COLUMNS = ("_operation", HASH, CLOSES)
 VERSION_COLUMNS = (
@@ -30,16 +30,13 @@ async def changed_rows(compared: Compared) -> AsyncGenerator[pl.DataFrame, None]
     columns = compared.begun.history.table.columns
     fields = [column.field for column in columns]
     plan = await asyncio.to_thread(_opening, compared)
-    async for rows in compared.landed.rows.take(plan[POSITION]):
-        full = rows.join(plan, on=POSITION, how="left", maintain_order="left")
+    async for full in _joined(compared.landed.rows, plan):
         yield full.select(*fields, *CHANGE_COLUMNS)
-    gone = compared.changes.deleted
-    async for keys in compared.opened_keys.take(gone[POSITION]):
-        closing = keys.join(gone, on=POSITION, how="left", maintain_order="left")
+    async for closing in _joined(compared.opened_keys, compared.changes.deleted):
         yield closing.select(
             *(
                 pl.col(c.field)
-                if c.field in keys.columns
+                if c.field in closing.columns
                 else pl.lit(None, c.carrier).alias(c.field)
                 for c in columns
             ),
@@ -47,6 +44,15 @@ async def changed_rows(compared: Compared) -> AsyncGenerator[pl.DataFrame, None]
             pl.lit(None, pl.UInt128).alias(HASH),
             CLOSES,
         )
+
+
+async def _joined(rows: LandedRows, changes: pl.DataFrame) -> AsyncGenerator[pl.DataFrame, None]:
+    """The rows at the changes' positions, with the changes' other columns."""
+    done = 0
+    async for piece in rows.take(changes[POSITION]):
+        its = changes.slice(done, piece.height)  # all of them would be searched for each piece
+        done += piece.height
+        yield piece.join(its, on=POSITION, how="left", maintain_order="left")
 
 
 def _opening(compared: Compared) -> pl.DataFrame:
@@ -115,12 +121,7 @@ def arriving_of(compared: Compared) -> Arriving:
     async def verdict() -> Counts:
         return counts(compared)
 
-    return Arriving(begun=compared.begun, rows=_landed(compared), verdict=verdict)
-
-
-async def _landed(compared: Compared) -> AsyncGenerator[pl.DataFrame, None]:
-    async for rows in compared.landed.rows.all():
-        yield rows
+    return Arriving(begun=compared.begun, rows=compared.landed.rows.all(), verdict=verdict)
 
 
 def counts(compared: Compared) -> Counts:

@@ -78,14 +78,12 @@ class Comparison:
 
     async def _older(self, landed: Landed) -> dict[int, Digests]:
         """The landed rows' hashes under each older recipe that open versions have (law 5)."""
-        columns = landed.begun.history.table.columns
+        table = landed.begun.history.table
         found = {}
         for version in sorted(self.recipes & RECIPES.keys() - {CURRENT}):
             found[version] = self.space.digests()
             async for rows in landed.rows.all():
-                keys = key_digest(rows, landed.begun.history.table.key_columns)
-                hashes = RECIPES[version](rows, columns)
-                await found[version].add(pl.DataFrame({KEY: keys, HASH: hashes}))
+                await found[version].add(await asyncio.to_thread(_rehashed, rows, table, version))
         return found
 
     async def _reopened(self, landed: Landed, changes: Changes) -> pl.Series:
@@ -103,6 +101,12 @@ class Comparison:
 def _digested(rows: pl.DataFrame, table: SourceTable) -> pl.DataFrame:
     """Of open versions, what ``OPEN_SCHEMA`` says."""
     return rows.select(key_digest(rows, table.key_columns).alias(KEY), HASH, VERSION, LATER)
+
+
+def _rehashed(rows: pl.DataFrame, table: SourceTable, version: int) -> pl.DataFrame:
+    """Of landed rows, what ``CAPTURED_SCHEMA`` says, under an older recipe."""
+    keys, hashes = key_digest(rows, table.key_columns), RECIPES[version](rows, table.columns)
+    return pl.DataFrame({KEY: keys, HASH: hashes})
 
 
 def _compared(

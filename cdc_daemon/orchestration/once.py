@@ -5,18 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol
 
 from cdc_daemon.model.config import LaneSpec
 from cdc_daemon.model.run import Job, RunOutcome
-
-
-class Runner(Protocol):
-    """Turns a job into an outcome."""
-
-    async def run(self, job: Job) -> RunOutcome:
-        """Raises nothing but cancellation."""
-        ...
+from cdc_daemon.ports.runner import Runner
 
 
 async def run_once(

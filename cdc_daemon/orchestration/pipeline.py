@@ -17,7 +17,7 @@ from cdc_daemon.orchestration.arrival import Arrival
 from cdc_daemon.orchestration.comparison import Comparison
 from cdc_daemon.orchestration.steps import COMPARE, EXTRACT, PROMOTE, Steps
 from cdc_daemon.orchestration.verdict import judge_compared
-from cdc_daemon.orchestration.workspace import Workspace, workspace
+from cdc_daemon.orchestration.workspace import workspace
 from cdc_daemon.ports.flow import Compared
 from cdc_daemon.ports.source import Source
 from cdc_daemon.ports.target import Batches, Target
@@ -44,48 +44,46 @@ class Pipeline:
             GuardTripped: the batch looks like an accident; nothing was written.
             CdcError: anything else that stopped it; nothing was written either.
         """
-        async with workspace(self.landings) as space:
-            with Steps(observer) as steps:
-                comparison = self._comparison(space)
-                steps.begin(EXTRACT)
-                arrival = self._arrival(job, space, observer)
-                arrived = await arrival.landed_or_promoted(comparison, steps)
-                if isinstance(arrived, Promoted):
-                    return arrived
-                steps.begin(COMPARE)
-                compared = await comparison.compare(arrived)
-                judge_compared(compared, observer)
-                steps.begin(PROMOTE)
-                return await self.target.promote(compared)
+        async with self._begun(job, observer) as (arrival, comparison, steps):
+            arrived = await arrival.landed_or_promoted(comparison, steps)
+            if isinstance(arrived, Promoted):
+                return arrived
+            steps.begin(COMPARE)
+            compared = await comparison.compare(arrived)
+            judge_compared(compared, observer)
+            steps.begin(PROMOTE)
+            return await self.target.promote(compared)
 
     @asynccontextmanager
     async def compared(
         self, job: Job, observer: RunObserver, *, numbered: bool
     ) -> AsyncIterator[Compared]:
         """The flow as far as the guards; without a number nothing at all is written."""
+        async with self._begun(job, observer) as (arrival, comparison, steps):
+            landed = await arrival.landed(comparison, numbered=numbered)
+            steps.begin(COMPARE)
+            compared = await comparison.compare(landed)
+            steps.close()
+            yield compared
+
+    @asynccontextmanager
+    async def _begun(
+        self, job: Job, observer: RunObserver
+    ) -> AsyncIterator[tuple[Arrival, Comparison, Steps]]:
+        """What every batch begins with; its room on disk is gone at the end."""
         async with workspace(self.landings) as space:
+            arrival = Arrival(
+                job=job,
+                source=self.source,
+                target=self.target,
+                batches=self.batches,
+                reads=self.reads,
+                run_id=self.run_id,
+                max_key_bytes=self.max_key_bytes,
+                space=space,
+                observer=observer,
+            )
+            comparison = Comparison(target=self.target, batches=self.batches, space=space)
             with Steps(observer) as steps:
-                comparison = self._comparison(space)
                 steps.begin(EXTRACT)
-                arrival = self._arrival(job, space, observer)
-                landed = await arrival.landed(comparison, numbered=numbered)
-                steps.begin(COMPARE)
-                compared = await comparison.compare(landed)
-                steps.close()
-                yield compared
-
-    def _comparison(self, space: Workspace) -> Comparison:
-        return Comparison(target=self.target, batches=self.batches, space=space)
-
-    def _arrival(self, job: Job, space: Workspace, observer: RunObserver) -> Arrival:
-        return Arrival(
-            job=job,
-            source=self.source,
-            target=self.target,
-            batches=self.batches,
-            reads=self.reads,
-            run_id=self.run_id,
-            max_key_bytes=self.max_key_bytes,
-            space=space,
-            observer=observer,
-        )
+                yield arrival, comparison, steps

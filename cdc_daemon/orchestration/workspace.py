@@ -12,6 +12,7 @@ import polars as pl
 from cdc_daemon.cdc.compare import CAPTURED_SCHEMA, OPEN_SCHEMA
 from cdc_daemon.extract.digests import Digests
 from cdc_daemon.extract.landing import Landing, LandingArea
+from cdc_daemon.ports.cleanup import to_its_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ async def workspace(area: LandingArea) -> AsyncIterator[Workspace]:
         try:
             yield space
         finally:
-            await asyncio.shield(asyncio.to_thread(stack.close))
+            await to_its_end(asyncio.to_thread(stack.close))
 
 
 def _opened(area: LandingArea, stack: ExitStack) -> Workspace:

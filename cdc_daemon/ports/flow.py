@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,11 +18,11 @@ from cdc_daemon.schema.table import SourceTable
 class LandedRows(Protocol):
     """Rows on local disk, addressed by their position in the order they arrived."""
 
-    def take(self, positions: pl.Series) -> AsyncIterator[pl.DataFrame]:
+    def take(self, positions: pl.Series) -> AsyncGenerator[pl.DataFrame, None]:
         """The rows at ``positions`` (sorted), in pieces, each with its ``_position``."""
         ...
 
-    def all(self) -> AsyncIterator[pl.DataFrame]:
+    def all(self) -> AsyncGenerator[pl.DataFrame, None]:
         """Every row, in pieces."""
         ...
 

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 
 from tests.support.daemon import (
+    TABLES,
     RunningDaemon,
     configure,
     leftovers,
@@ -20,14 +21,6 @@ from tests.support.site import Site
 RELOAD_OK = "cdc_config_last_reload_successful"
 LIMIT = "cdc_pool_limit_sessions"
 STORM = 50
-TABLES = """
-CREATE TABLE account (id int PRIMARY KEY, name text);
-INSERT INTO account SELECT n, 'name ' || n FROM generate_series(1, 10) AS n;
-CREATE TABLE beta AS TABLE account;
-ALTER TABLE beta ADD PRIMARY KEY (id);
-CREATE TABLE gamma AS TABLE account;
-ALTER TABLE gamma ADD PRIMARY KEY (id);
-"""
 SECONDLY = {"schedule": {"every": "1s"}}
 
 

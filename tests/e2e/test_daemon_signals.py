@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from tests.support.daemon import (
+    TABLES,
     RunningDaemon,
     configure,
     leftovers,
@@ -23,14 +24,6 @@ CHECKPOINT = '"cdc"."window_state"'
 SIGTERM, SIGINT = signal.SIGTERM, signal.SIGINT
 AT_ONCE_SECONDS = 3.0
 FORCED_SECONDS = 10.0
-TABLES = """
-CREATE TABLE account (id int PRIMARY KEY, name text);
-INSERT INTO account SELECT n, 'name ' || n FROM generate_series(1, 10) AS n;
-CREATE TABLE beta AS TABLE account;
-ALTER TABLE beta ADD PRIMARY KEY (id);
-CREATE TABLE gamma AS TABLE account;
-ALTER TABLE gamma ADD PRIMARY KEY (id);
-"""
 SLOW_SOURCE = "CREATE VIEW slow AS SELECT id, pg_sleep(600)::text AS name FROM account"
 SLOW_TARGET = """
 CREATE FUNCTION sleepy() RETURNS trigger LANGUAGE plpgsql AS

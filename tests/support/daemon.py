@@ -21,6 +21,15 @@ T = TypeVar("T")
 HOST = "127.0.0.1"
 WAIT_SECONDS = 30.0
 LOOK_AGAIN_SECONDS = 0.05
+TABLES = """
+CREATE TABLE account (id int PRIMARY KEY, name text);
+INSERT INTO account SELECT n, 'name ' || n FROM generate_series(1, 10) AS n;
+CREATE TABLE beta AS TABLE account;
+ALTER TABLE beta ADD PRIMARY KEY (id);
+CREATE TABLE gamma AS TABLE account;
+ALTER TABLE gamma ADD PRIMARY KEY (id);
+"""
+"""Three small tables, for the source."""
 
 
 class RunningDaemon(Daemon):

@@ -17,7 +17,6 @@ from typing import Any
 
 import asyncpg
 
-from cdc_daemon.databases.cleanup import to_its_end
 from cdc_daemon.databases.postgresql.address import KEEPALIVE, arguments, uri
 from cdc_daemon.databases.postgresql.errors import translated
 from cdc_daemon.databases.postgresql.readers import KIND as READER
@@ -26,6 +25,7 @@ from cdc_daemon.databases.postgresql.session import ROLLBACK_SECONDS, PostgresSe
 from cdc_daemon.databases.waits import Waits
 from cdc_daemon.errors import DatabaseUnavailable
 from cdc_daemon.model.config import ConnectionSpec
+from cdc_daemon.ports.cleanup import to_its_end
 from cdc_daemon.ports.statistics import PoolObserver, PoolStats
 
 POOLED = "pooled"

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from cdc_daemon.databases.cleanup import to_its_end
 from cdc_daemon.databases.postgresql.database import PostgresDatabase
 from cdc_daemon.databases.postgresql.errors import translated
 from cdc_daemon.errors import TableLocked
 from cdc_daemon.model.table import TableId
+from cdc_daemon.ports.cleanup import to_its_end
 
 HEARTBEAT_SECONDS = 10.0
 

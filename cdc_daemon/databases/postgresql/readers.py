@@ -16,13 +16,13 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from cdc_daemon.databases.cleanup import to_its_end
 from cdc_daemon.databases.postgresql.arrow import ArrowConnection
 from cdc_daemon.databases.postgresql.errors import translated
 from cdc_daemon.databases.postgresql.session import ROLLBACK_SECONDS
 from cdc_daemon.databases.postgresql.shared import SharedDatabases
 from cdc_daemon.databases.waits import Waits
 from cdc_daemon.model.config import ConnectionSpec
+from cdc_daemon.ports.cleanup import to_its_end
 
 T = TypeVar("T")
 

@@ -17,7 +17,6 @@ import polars as pl
 import pyarrow as pa
 from adbc_driver_manager import Error as AdbcError
 
-from cdc_daemon.databases.cleanup import to_its_end
 from cdc_daemon.databases.postgresql.catalog import LOCKABLE, describe, find_relation
 from cdc_daemon.databases.postgresql.database import PostgresDatabase
 from cdc_daemon.databases.postgresql.decode import decode
@@ -29,6 +28,7 @@ from cdc_daemon.databases.postgresql.types import read_expression
 from cdc_daemon.errors import DatabaseUnavailable, StatementFailed, UnsupportedType
 from cdc_daemon.model.table import QualifiedName, TableSpec
 from cdc_daemon.ports.ahead import ahead
+from cdc_daemon.ports.cleanup import to_its_end
 from cdc_daemon.ports.work import spent
 from cdc_daemon.schema.table import Column, SourceTable
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime, time, timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from time import process_time
 
@@ -14,8 +14,7 @@ import pytest
 from cdc_daemon.errors import Retry
 from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.config import BackoffSpec
-from cdc_daemon.model.schedule import Blackout, Cron, Interval, Timing
-from cdc_daemon.model.table import TableId
+from cdc_daemon.model.schedule import Blackout, Cron, Interval
 from cdc_daemon.orchestration.due_times import DueTimes
 from cdc_daemon.orchestration.schedule import (
     BEGINNING,
@@ -24,22 +23,7 @@ from cdc_daemon.orchestration.schedule import (
     next_time,
     share,
 )
-from tests.factories import make_spec
-
-NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
-BACKOFF = BackoffSpec(first_seconds=5, limit_seconds=60)
-
-
-def spec(name="a", **timing):
-    """A table due every 15 minutes, unless told otherwise."""
-    return make_spec(id=TableId("core", "public", name), timing=Timing(**timing))
-
-
-def ran(table, minutes_ago, **other):
-    """The state of a table whose last attempt began so long before ``NOW``, and took a minute."""
-    began = NOW - minutes_ago * MINUTE
-    return TableState(table=table.id, last_started=began, last_ended=began + MINUTE, **other)
+from tests.support.schedules import BACKOFF, MINUTE, NOW, ran, spec
 
 
 class TestCost:
