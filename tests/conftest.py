@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from cdc_daemon.databases.postgresql.embedded import EmbeddedPostgres
 from tests.support.databases import Database, Databases
+from tests.support.left_out import is_left_out, missing_for_sqlserver
 from tests.support.proxy import Proxy
 
+pytest_plugins = ("tests.support.sqlserver",)
 CreateDatabase = Callable[[], Database]
 
 
 def pytest_configure() -> None:
     """Children that are sent SIGHUP must not inherit that it is ignored, as under ``nohup``."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Without Microsoft's drivers the suites of SQL Server are left out, which the header says."""
+    return True if is_left_out(collection_path) else None
+
+
+def pytest_report_header() -> list[str]:
+    """What is left out on this machine, and how to have it."""
+    missing = missing_for_sqlserver()
+    return [f"left out: the suites of SQL Server: {missing}"] if missing else []
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Columns, tables, specs and frames for tests, with everything that does not matter filled in.
 
 Values are given as Python has them: dates and timestamps may be ``INFINITY`` or ``-INFINITY``,
-times and timestamps are microseconds, uuids are bytes.
+times and timestamps are microseconds (or text, where that carries them), uuids are bytes.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def make_series(column: Column, values: Sequence[object]) -> pl.Series:
     match column.type:
         case Date():
             return _physical(column, [_days(v) for v in values], pl.Int32, DATE_INFINITY)
-        case Timestamp():
+        case Timestamp() if column.carrier != pl.String:
             return _physical(column, values, pl.Int64, TIMESTAMP_INFINITY)
         case _:
             return pl.Series(column.field, values, dtype=column.carrier)

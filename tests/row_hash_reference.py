@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal as Number
 
 import xxhash
@@ -42,6 +42,8 @@ def form(logical: LogicalType, value: object, *, key: bool) -> str:
     match logical:
         case Boolean():
             return "1" if value else "0"
+        case Time() | Timestamp() if isinstance(value, str):
+            return number(tenths(value) / Number(10))
         case Integer() | Time():
             return str(value)
         case Decimal():
@@ -69,6 +71,15 @@ def number(value: Number) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if value == 0 else text
+
+
+def tenths(text: str) -> Number:
+    """Tenths of microseconds since midnight or 1970, of an instant as it is written."""
+    day, _, clock = text.rpartition(" ")
+    seconds = timedelta(days=(date.fromisoformat(day) - EPOCH).days if day else 0)
+    hours, minutes, rest = clock.split(":")
+    seconds += timedelta(hours=int(hours), minutes=int(minutes), seconds=int(rest[:2]))
+    return Number(seconds // timedelta(seconds=1) * 10 * SECOND + int(rest[3:]))
 
 
 def bits(value: float) -> str:
@@ -170,6 +181,14 @@ VALUES: dict[LogicalType, st.SearchStrategy] = {
     Uuid(): st.binary(min_size=16, max_size=16),
     Date(): st.dates() | INFINITIES,
     Time(): st.integers(0, DAY) | st.just(DAY),
+    Time(7): st.builds(
+        lambda at, digit: f"{at.isoformat('microseconds')}{digit}", st.times(), st.integers(0, 9)
+    ),
+    Timestamp(7): st.builds(
+        lambda at, digit: f"{at.isoformat(' ', 'microseconds')}{digit}",
+        st.datetimes(),
+        st.integers(0, 9),
+    ),
     Timestamp(): st.integers(FIRST, LAST) | INFINITIES,
     Timestamp(zoned=True): st.integers(FIRST, LAST) | INFINITIES,
 }

@@ -12,9 +12,10 @@ Float                 the IEEE 754 bits of the value as binary64, as an unsigned
 Text, Json, Native    the text itself, as UTF-8
 Binary, Uuid          lower-case hex digits
 Date                  days since 1970-01-01, as an exact number; ``Infinity``, ``-Infinity``
-Time                  microseconds since midnight, as an exact number
-Timestamp             microseconds since 1970-01-01 00:00 (UTC if zoned), as an exact number;
-                      ``Infinity``, ``-Infinity``
+Time                  microseconds since midnight, as an exact number: with one digit behind the
+                      point where it is not zero
+Timestamp             microseconds since 1970-01-01 00:00 (UTC if zoned), as an exact number: with
+                      one digit behind the point where it is not zero; ``Infinity``, ``-Infinity``
 ====================  ===========================================================================
 
 A key differs in one thing: a float's negative zero is zero there, as databases have it.
@@ -42,6 +43,8 @@ from cdc_daemon.schema.types import (
 )
 
 _NAN_BITS = 0x7FF8_0000_0000_0000
+_TENTHS_A_SECOND = 10_000_000
+_DATE = len("YYYY-MM-DD")
 _SPECIAL = {
     "nan": "NaN",
     "inf": "Infinity",
@@ -51,12 +54,14 @@ _SPECIAL = {
 }
 
 
-def canonical(column: Column, *, key: bool = False) -> pl.Expr:
+def canonical(column: Column, *, key: bool = False) -> pl.Expr:  # noqa: C901 - one case a type
     """The canonical form of ``column``'s values, as a String expression; NULL stays NULL."""
     value = pl.col(column.field)
     match column.type:
         case Boolean():
             return value.cast(pl.Int8).cast(pl.String)
+        case Time() if column.carrier == pl.String:
+            return _tenths(_time_text(value))
         case Integer() | Time():
             return value.cast(pl.String)
         case Decimal():
@@ -68,6 +73,8 @@ def canonical(column: Column, *, key: bool = False) -> pl.Expr:
             return value.bin.encode("hex")
         case Date():
             return _instant(value.to_physical(), DATE_INFINITY)
+        case Timestamp() if column.carrier == pl.String:
+            return _tenths(_timestamp_text(value))
         case Timestamp():
             return _instant(value.to_physical(), TIMESTAMP_INFINITY)
         case Text() | Json() | Native():
@@ -110,3 +117,30 @@ def _instant(physical: pl.Expr, infinity: tuple[int, int]) -> pl.Expr:
         .then(pl.lit("Infinity"))
         .otherwise(physical.cast(pl.String))
     )
+
+
+def _time_text(text: pl.Expr) -> pl.Expr:
+    """``HH:MM:SS.fffffff`` as tenths of microseconds since midnight."""
+    hours, minutes, seconds = (text.str.slice(at, 2).cast(pl.Int64) for at in (0, 3, 6))
+    whole = (hours * 60 + minutes) * 60 + seconds
+    return whole * _TENTHS_A_SECOND + _fraction(text, len("HH:MM:SS."))
+
+
+def _timestamp_text(text: pl.Expr) -> pl.Expr:
+    """``YYYY-MM-DD HH:MM:SS.fffffff`` as tenths of microseconds since 1970."""
+    day = text.str.slice(0, _DATE).str.to_date("%Y-%m-%d").to_physical().cast(pl.Int64)
+    return day * (86_400 * _TENTHS_A_SECOND) + _time_text(text.str.slice(_DATE + 1))
+
+
+def _fraction(text: pl.Expr, start: int) -> pl.Expr:
+    digits = len(str(_TENTHS_A_SECOND)) - 1
+    return text.str.slice(start, digits).str.pad_end(digits, "0").cast(pl.Int64)
+
+
+def _tenths(tenths: pl.Expr) -> pl.Expr:
+    """A tenth of an integer, exactly; ``-0.1`` has no integer part that could bear its sign."""
+    size = tenths.abs()
+    rest = size % 10
+    sign = pl.when(tenths < 0).then(pl.lit("-")).otherwise(pl.lit(""))
+    digit = pl.when(rest != 0).then(pl.concat_str(pl.lit("."), rest)).otherwise(pl.lit(""))
+    return pl.concat_str(sign, (size // 10), digit)

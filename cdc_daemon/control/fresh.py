@@ -18,6 +18,10 @@ class FreshControl:
         """A fresh state."""
         return TableState(table=table)
 
+    async def running(self, session: SqlSession) -> frozenset[int]:  # noqa: ARG002 - the port's
+        """No batch was ever begun."""
+        return frozenset()
+
     async def usual(self, spec: TableSpec, limit: int) -> tuple[int, ...]:  # noqa: ARG002 - the port's
         """No batch was ever promoted."""
         return ()

@@ -10,7 +10,11 @@ from types import MappingProxyType
 from cdc_daemon.ports.sql import SqlDatabase
 
 _QUERIES = MappingProxyType(
-    {"postgresql": "SELECT current_setting('server_version'), clock_timestamp()"}
+    {
+        "postgresql": "SELECT current_setting('server_version'), clock_timestamp()",
+        "sqlserver": "SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)), "
+        "CAST(SYSUTCDATETIME() AS datetime2(6))",
+    }
 )
 
 

@@ -26,7 +26,13 @@ _WITHOUT_CHANGE = (
 )
 """As the index ``batch_without_change`` has it."""
 _TABLE = "source, schema_name, table_name"
-_OF_TABLE = "x.source = t.source AND x.schema_name = t.schema_name AND x.table_name = t.table_name"
+
+
+def _same_table(one: str, other: str) -> str:
+    return " AND ".join(f"{one}.{name} = {other}.{name}" for name in _TABLE.split(", "))
+
+
+_OF_TABLE = _same_table("x", "t")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +65,17 @@ class _Rows:
     written: str
     """The column that has their age."""
     which: str
+    most: int
+    """Rows of a piece."""
 
     @property
     def piece(self) -> str:
-        """Parameters: the number it begins after, how many rows. The last number, the first age."""
+        """Parameter: the number it begins after. The last number, the first age."""
         return (
             "SELECT max(p.number), min(p.written) "
             f"FROM (SELECT b.{self.number} AS number, b.{self.written} AS written "
             f"FROM {self.table} b WHERE {self.which} AND b.{self.number} > $1 "
-            f"ORDER BY b.{self.number} LIMIT $2) p"
+            f"ORDER BY b.{self.number} OFFSET 0 ROWS FETCH NEXT {self.most:d} ROWS ONLY) p"
         )
 
     @property
@@ -95,23 +103,30 @@ class ControlHousekeeping:
             table=self._name("pipeline_event"),
             number="event_id",
             written="recorded_at",
-            which=self.dialect.true,
+            which="1 = 1",
+            most=self.piece_rows,
         )
         return await self._piece(rows, f"DELETE {rows.old}", self.retention.events, after)
 
     async def batches(self, after: int) -> Piece:
         """Attempts that changed nothing."""
         batch, usual = self._name("batch"), self.retention.usual
-        rows = _Rows(table=batch, number="batch_id", written="read_at", which=_WITHOUT_CHANGE)
+        rows = _Rows(
+            table=batch,
+            number="batch_id",
+            written="read_at",
+            which=_WITHOUT_CHANGE,
+            most=self.piece_rows,
+        )
         delete = (
             f"WITH old AS (SELECT b.batch_id, b.status, {_TABLE} {rows.old}), "
-            f"kept AS MATERIALIZED (SELECT {_TABLE}, "  # once a table, not once a row
+            f"kept AS {self.dialect.materialized}(SELECT {_TABLE}, "  # once a table, not once a row
             f"(SELECT max(x.batch_id) FROM {batch} x WHERE {_OF_TABLE}) AS last, "
             f"(SELECT x.batch_id FROM {batch} x WHERE {_OF_TABLE} AND x.status = 'promoted' "
-            f"ORDER BY x.batch_id DESC OFFSET {usual - 1} LIMIT 1) AS usual "
+            f"ORDER BY x.batch_id DESC OFFSET {usual - 1} ROWS FETCH NEXT 1 ROWS ONLY) AS usual "
             f"FROM (SELECT DISTINCT {_TABLE} FROM old) t) "
             f"DELETE FROM {batch} WHERE batch_id IN ("
-            f"SELECT old.batch_id FROM old JOIN kept USING ({_TABLE}) "
+            f"SELECT old.batch_id FROM old JOIN kept ON {_same_table('old', 'kept')} "
             "WHERE old.batch_id <> kept.last "
             "AND (old.status <> 'promoted' OR old.batch_id < kept.usual))"
         )
@@ -124,7 +139,7 @@ class ControlHousekeeping:
             if not alone:
                 return Piece(deleted=0, go_on=None)
             ((now,),) = await session.fetch(f"SELECT {self.dialect.now}")
-            ((last, oldest),) = await session.fetch(rows.piece, after, self.piece_rows)
+            ((last, oldest),) = await session.fetch(rows.piece, after)
             if last is None or oldest >= now - kept:
                 return Piece(deleted=0, go_on=None)
             deleted = await session.execute(delete, after, last, now - kept)

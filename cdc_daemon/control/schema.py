@@ -65,12 +65,10 @@ class ControlSchema:
             return ()
         async with self.database.transaction() as session:
             await session.execute(self.dialect.migration_lock)
-            schema = self.dialect.quote(self.target.control_schema)
-            await session.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-            await session.execute(
-                f"CREATE TABLE IF NOT EXISTS {self._table} (version integer PRIMARY KEY, "
-                f"name text NOT NULL, applied_at timestamp with time zone NOT NULL)"
-            )
+            target = self.target
+            for schema in (target.control_schema, target.bronze_schema, target.stage_schema):
+                await session.execute(self.dialect.create_schema(schema))
+            await session.execute(self.dialect.create_migrations(self._name))
             pending = self._after(await self._version(session))
             for migration in pending:
                 for statement in migration.statements:
@@ -96,11 +94,15 @@ class ControlSchema:
 
     @property
     def _table(self) -> str:
-        return self.dialect.qualified(QualifiedName(self.target.control_schema, "schema_migration"))
+        return self.dialect.qualified(self._name)
+
+    @property
+    def _name(self) -> QualifiedName:
+        return QualifiedName(self.target.control_schema, "schema_migration")
 
     async def _version(self, session: SqlSession) -> int:
         found = await session.fetch(
-            "SELECT 1 FROM information_schema.tables WHERE table_schema = $1 AND table_name = $2",
+            "SELECT 1 FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = $1 AND TABLE_NAME = $2",
             self.target.control_schema,
             "schema_migration",
         )

@@ -20,6 +20,8 @@ from cdc_daemon.ports.sql import SqlDatabase, SqlSession
 OVERLAP = timedelta(minutes=1)
 """Longer than any transaction here lasts after it set ``changed_at``."""
 
+_IDENTITY = ("source", "schema_name", "table_name")
+_BEGUN = (*_IDENTITY, "window_name", "read_at", "run_id")
 _OF_TABLE = "source = $1 AND schema_name = $2 AND table_name = $3"
 _COLUMNS = (
     "source, schema_name, table_name, epoch, last_instant, last_batch_id, last_success_at, "
@@ -63,13 +65,20 @@ class ControlStates:
         )
         return _state(rows[0]) if rows else TableState(table=table)
 
+    async def running(self, session: SqlSession) -> frozenset[int]:
+        """The numbers of batches that have not ended."""
+        rows = await session.fetch(
+            f"SELECT batch_id FROM {self._name('batch')} WHERE status = 'running'"
+        )
+        return frozenset(row[0] for row in rows)
+
     async def pause(self, table: TableId) -> None:
         """Let no new batch of the table begin."""
         await self._set(table, f"paused = {self.dialect.true}")
 
     async def resume(self, table: TableId) -> None:
         """Undo ``pause``."""
-        await self._set(table, f"paused = NOT {self.dialect.true}")
+        await self._set(table, f"paused = {self.dialect.false}")
 
     async def hold(self, table: TableId, reason: str, guards: frozenset[Guard]) -> None:
         """Stop the table until it is released."""
@@ -137,9 +146,7 @@ class ControlStates:
                 *identity(spec.id),
             )
             rows = await session.fetch(
-                f"INSERT INTO {self._name('batch')} "
-                "(source, schema_name, table_name, window_name, read_at, run_id) "
-                "VALUES ($1, $2, $3, $4, $5, $6) RETURNING batch_id",
+                self.dialect.insert_returning(self._name("batch"), _BEGUN, "batch_id"),
                 *identity(spec.id),
                 window,
                 read_at,
@@ -152,16 +159,15 @@ class ControlStates:
         async with self.database.session() as session:
             rows = await session.fetch(
                 f"SELECT extracted FROM {self._name('batch')} "
-                f"WHERE {_OF_TABLE} AND status = 'promoted' ORDER BY batch_id DESC LIMIT $4",
+                f"WHERE {_OF_TABLE} AND status = 'promoted' ORDER BY batch_id DESC "
+                f"OFFSET 0 ROWS FETCH NEXT {limit:d} ROWS ONLY",
                 *identity(spec.id),
-                limit,
             )
         return tuple(int(row[0]) for row in rows)
 
     async def _ensure(self, session: SqlSession, table: TableId) -> None:
         await session.execute(
-            f"INSERT INTO {self._name('table_state')} (source, schema_name, table_name) "
-            "VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            self.dialect.insert_absent(self._name("table_state"), _IDENTITY),
             *identity(table),
         )
 

@@ -45,7 +45,11 @@ async def secondary(
     bronze = spec.bronze
     rows = await session.fetch(dialect.secondary_indexes(), bronze.schema, bronze.name)
     return tuple(
-        Index(drop=dialect.drop_index(spec, name), create=tuple(create)) for name, create in rows
+        Index(
+            drop=dialect.drop_index(spec, name),
+            create=(create,) if isinstance(create, str) else tuple(create),
+        )
+        for name, create in rows
     )
 
 

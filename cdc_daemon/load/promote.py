@@ -8,7 +8,7 @@ is rolled back as a lost race (law 2).
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +28,7 @@ from cdc_daemon.load.changes import (
     peeked,
 )
 from cdc_daemon.load.indexes import Rebuild
-from cdc_daemon.load.statements import LOAD, LOAD_TABLE, Statements
+from cdc_daemon.load.statements import Statements
 from cdc_daemon.model.change import Counts
 from cdc_daemon.model.run import Promoted
 from cdc_daemon.ports.dialect import TargetDialect
@@ -104,6 +104,7 @@ class Promoter:
             spec=begun.job.table,
             table=begun.history.table,
             control_schema=self.control_schema,
+            load=self.dialect.load_table(begun.job.table, begun.batch.number),
         )
 
 
@@ -144,29 +145,48 @@ class _Promotion:
     async def first_load(self, arriving: Arriving) -> Counts:
         """All rows are new: straight into bronze, indexes after them, nothing into stage."""
         history, columns = self.begun.history, self.begun.history.table.columns
-        for statement in history.ddl:
-            await self.session.execute(statement)
+        if not self.dialect.loads_directly(columns):
+            return await self._first_load_apart(arriving)
+        await self._run(history.ddl)
         gone: tuple[Index, ...] = ()
         if history.secondary:
             some, arriving = await peeked(arriving)
             gone = await self._rebuild.dropped(history, int(some))
-        if self.dialect.loads_directly(columns):
-            rows = first_versions(arriving, self.at)
-            bronze = self.begun.job.table.bronze
-            loaded = await self.session.bulk_load(bronze, columns, VERSION_COLUMNS, rows)
-            planned = await arriving.verdict()
-        else:
-            loaded = await self._load(first_changes(arriving))
-            planned = await arriving.verdict()
-            self._exactly("open", await self._open(), planned.opened)
+        rows = first_versions(arriving, self.at)
+        bronze = self.begun.job.table.bronze
+        loaded = await self.session.bulk_load(bronze, columns, VERSION_COLUMNS, rows)
+        planned = await arriving.verdict()
+        self._exactly("load", loaded, planned.opened)
+        await self._indexed(loaded, gone)
+        return planned
+
+    async def _first_load_apart(self, arriving: Arriving) -> Counts:
+        """The same by way of a load table: values that must be cast, or a load of its own session.
+
+        Loaded before anything else: what follows takes locks that the other session may wait for.
+        """
+        history = self.begun.history
+        loaded = await self._load(first_changes(arriving))
+        planned = await arriving.verdict()
         self._exactly("load", loaded, planned.opened)
         with spent("promote"):
-            for statement in history.indexes:
-                await self.session.execute(statement)
+            await self._run(history.ddl)
+            gone = await self._rebuild.dropped(history, min(loaded, 1))
+            self._exactly("open", await self._open(), planned.opened)
+            await self._dropped_load()
+        await self._indexed(loaded, gone)
+        return planned
+
+    async def _indexed(self, loaded: int, gone: tuple[Index, ...]) -> None:
+        with spent("promote"):
+            await self._run(self.begun.history.indexes)
             if loaded:
                 await self._rebuild.built(gone)
             await self._fence()
-        return planned
+
+    async def _run(self, statements: Sequence[str]) -> None:
+        for statement in statements:
+            await self.session.execute(statement)
 
     async def changes(self, compared: Compared, planned: Counts) -> None:
         """Load what changed, then close and open under the fence."""
@@ -176,32 +196,46 @@ class _Promotion:
             self._exactly("load", loaded, planned.opened + planned.deleted)
         with spent("promote"):
             await self._fence()
-            for statement in (*history.ddl, *history.indexes):
-                await self.session.execute(statement)
+            await self._run((*history.ddl, *history.indexes))
             if not compared.changes.is_empty:  # law 5: else no write to stage or bronze
                 gone = await self._rebuild.dropped(history, planned.opened)
                 await self._close_and_open(planned)
                 if gone:
                     await self._rebuild.built(gone)
+                await self._dropped_load()
 
     async def _close_and_open(self, planned: Counts) -> None:
         run, say, batch = self.session.execute, self.statements, self.begun.batch.number
         staged = await run(say.stage_deleted(), batch, self.at)
         self._exactly("stage deletes", staged, planned.deleted)
-        closed = await run(say.close_versions(), self.at, batch)
-        self._exactly("close", closed, planned.closed)
+        self._exactly("close", await self._close(planned), planned.closed)
         self._exactly("open", await self._open(), planned.opened)
         staged = await run(say.stage_opened(), batch, self.at)
         self._exactly("stage", staged, planned.opened)
+
+    async def _close(self, planned: Counts) -> int:
+        """In pieces where the engine would lock the whole table for many rows at once."""
+        close, batch = self.statements.close_versions(), self.begun.batch.number
+        step = self.dialect.close_rows
+        if step is None:
+            return await self.session.execute(close, self.at, batch)
+        closed, loaded = 0, planned.opened + planned.deleted
+        for first in range(0, loaded, step):
+            closed += await self.session.execute(close, self.at, batch, first, first + step)
+        return closed
 
     async def _open(self) -> int:
         batch = self.begun.batch.number
         return await self.session.execute(self.statements.open_versions(), self.at, CURRENT, batch)
 
     async def _load(self, rows: AsyncGenerator[pl.DataFrame, None]) -> int:
-        columns = self.begun.history.table.columns
-        await self.session.execute(self.dialect.create_load(LOAD, columns))
-        return await self.session.bulk_load(LOAD_TABLE, columns, CHANGE_COLUMNS, rows)
+        columns, load = self.begun.history.table.columns, self.statements.load
+        create = self.dialect.create_load(load, columns)
+        return await self.session.bulk_load(load, columns, CHANGE_COLUMNS, rows, create=create)
+
+    async def _dropped_load(self) -> None:
+        if drop := self.dialect.drop_load(self.statements.load):
+            await self.session.execute(drop)
 
     async def _fence(self) -> None:
         epoch = self.begun.history.state.epoch

@@ -8,9 +8,6 @@ from cdc_daemon.model.table import QualifiedName, TableSpec
 from cdc_daemon.ports.dialect import TargetDialect
 from cdc_daemon.schema.table import SourceTable
 
-LOAD = "_cdc_load"
-LOAD_TABLE = QualifiedName("", LOAD)
-"""Of the session alone, and so without a schema."""
 OPENS = "('I', 'U', 'R')"
 
 
@@ -22,12 +19,18 @@ class Statements:
     spec: TableSpec
     table: SourceTable
     control_schema: str
+    load: QualifiedName
+    """Where the changes were loaded to."""
 
     def _control(self, name: str) -> str:
         return self.dialect.qualified(QualifiedName(self.control_schema, name))
 
     def _columns(self) -> str:
         return ", ".join(self.dialect.quote(c.target_name) for c in self.table.columns)
+
+    @property
+    def _load(self) -> str:
+        return self.dialect.qualified(self.load)
 
     def _loaded(self) -> str:
         return ", ".join(self.dialect.loaded_value(c) for c in self.table.columns)
@@ -54,26 +57,28 @@ class Statements:
             f"INSERT INTO {self.dialect.qualified(self.spec.stage)} "
             f"({self._columns()}, {q('_operation')}, {q('_batch_id')}, {q('_changed_at')}) "
             f"SELECT {columns}, 'D', $1, $2 "
-            f"FROM {self.dialect.qualified(self.spec.bronze)} b JOIN {q(LOAD)} l "
+            f"FROM {self.dialect.qualified(self.spec.bronze)} b JOIN {self._load} l "
             f"ON {self.dialect.same_key(self.table)} "
             f"WHERE b.{q('_valid_to')} IS NULL AND b.{q('_row_hash')} = l.{q('_closes')} "
             f"AND l.{q('_operation')} = 'D'"
         )
 
     def close_versions(self) -> str:
-        """Parameters: instant, batch."""
-        return self.dialect.close_versions(LOAD, self.spec, self.table)
+        """Parameters: instant, batch; with ``close_rows``, also which loaded rows."""
+        return self.dialect.close_versions(self.load, self.spec, self.table)
 
     def open_versions(self) -> str:
         """Parameters: instant, hash version, batch."""
         q = self.dialect.quote
         version = ("_valid_from", "_is_current", "_operation", "_row_hash", "_hash_version")
-        names = ", ".join(q(name) for name in (*version, "_batch_id"))
+        derived = self.dialect.derived(self.table)
+        names = ", ".join((*map(q, (*version, "_batch_id")), *(name for name, _ in derived)))
+        values = "".join(f", {value}" for _, value in derived)
         return (
             f"INSERT INTO {self.dialect.qualified(self.spec.bronze)} ({self._columns()}, {names}) "
             f"SELECT {self._loaded()}, $1, {self.dialect.true}, l.{q('_operation')}, "
-            f"l.{q('_row_hash')}, $2, $3 "
-            f"FROM {q(LOAD)} l WHERE l.{q('_operation')} IN {OPENS}"
+            f"l.{q('_row_hash')}, $2, $3{values} "
+            f"FROM {self._load} l WHERE l.{q('_operation')} IN {OPENS}"
         )
 
     def stage_opened(self) -> str:
@@ -83,7 +88,7 @@ class Statements:
             f"INSERT INTO {self.dialect.qualified(self.spec.stage)} "
             f"({self._columns()}, {q('_operation')}, {q('_batch_id')}, {q('_changed_at')}) "
             f"SELECT {self._loaded()}, l.{q('_operation')}, $1, $2 "
-            f"FROM {q(LOAD)} l WHERE l.{q('_operation')} IN {OPENS}"
+            f"FROM {self._load} l WHERE l.{q('_operation')} IN {OPENS}"
         )
 
     def advance(self) -> str:

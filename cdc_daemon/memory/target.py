@@ -112,10 +112,11 @@ class MemoryTarget:
             }
         )
 
-    async def known(self, spec: TableSpec, history: History, keys: pl.DataFrame) -> pl.Series:
+    async def known(self, begun: Begun, keys: pl.DataFrame) -> pl.Series:
         """Keys with any version."""
-        seen = pl.Series([v.key for v in self.bronze.get(spec.id, ())], dtype=pl.UInt128)
-        digests = key_digest(keys, history.table.key_columns)
+        versions = self.bronze.get(begun.job.table.id, ())
+        seen = pl.Series([v.key for v in versions], dtype=pl.UInt128)
+        digests = key_digest(keys, begun.history.table.key_columns)
         return keys[POSITION].filter(digests.is_in(seen.implode())).cast(pl.UInt32).sort()
 
     async def first_load(self, arriving: Arriving) -> Promoted:

@@ -30,6 +30,22 @@ class TlsSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SqlServerSpec:
+    """What only connections to SQL Server have."""
+
+    driver: str | None = None
+    """Another ODBC driver than Microsoft's out of the wheel: a name in odbcinst.ini, or a path."""
+    instance: str | None = None
+    """A named instance, asked of the SQL Server Browser; then the port does not count."""
+    application_intent: str = "ReadWrite"
+    """``ReadOnly``: an availability group's listener may answer with a secondary."""
+    failover_partner: str | None = None
+    multi_subnet_failover: bool = False
+    bulk: str = "copy"
+    """``copy``: TDS bulk copy; ``rows``: parameterised inserts, where there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionSpec:
     """One database, without its password."""
 
@@ -47,6 +63,7 @@ class ConnectionSpec:
     """How long a statement may wait for a lock of somebody else's."""
     max_concurrent_reads: int | None = None
     """Tables read at once; None: as many as there are sessions for."""
+    sqlserver: SqlServerSpec = field(default_factory=SqlServerSpec)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ import polars as pl
 
 from cdc_daemon.cdc.guards import Facts, trips
 from cdc_daemon.cdc.row_hash import HASH, KEY
+from cdc_daemon.errors import DuplicateKey
 from cdc_daemon.extract.extractor import Extractor, with_text
 from cdc_daemon.model.change import Counts
 from cdc_daemon.model.run import Batch, Job, Promoted
@@ -98,8 +99,8 @@ class Arrival:
         async with together() as group:
             counting = group.create_task(reading.count())
             extractor = self._extractor(reading, counting)
-            shape = await extractor.land(self.space.rows, self.space.captured)
-        await extractor.verify(shape, self.space.captured)
+            shape = await extractor.land_unique(self.space.rows, self.space.captured)
+        await extractor.unmoved()
         return Landed(
             begun=_shaped(begun, shape),
             rows=self.space.rows,
@@ -117,12 +118,17 @@ class Arrival:
         shape, table = reading.table, begun.job.table
         # asked before: the load holds a session of the target, and must not wait for another
         usual = await self.batches.usual(table, table.guards.usual_batches)
+        again = not shape.snapshot
         while True:
             try:
                 return await self._streamed(_shaped(begun, shape), reading, steps, usual)
             except DoesNotFit as unfit:
-                await asyncio.to_thread(self.space.captured.clear)
                 shape = with_text(table.id, shape, unfit.column)
+            except DuplicateKey:
+                if not again:
+                    raise
+                again = False  # it may have moved while it was read: once more, as when landed
+            await asyncio.to_thread(self.space.captured.clear)
 
     async def _streamed(
         self, begun: Begun, reading: Reading, steps: Steps, usual: tuple[int, ...]
@@ -140,7 +146,8 @@ class Arrival:
 
             async def verdict() -> Counts:
                 counted = await counting
-                await extractor.verify(shape, captured)
+                await extractor.unique(shape, captured)
+                await extractor.unmoved()
                 steps.begin(COMPARE)
                 self._judge(begun, counted, usual)
                 steps.begin(PROMOTE)

@@ -94,7 +94,7 @@ class Comparison:
         fields = [column.field for column in begun.history.table.key_columns]
         async for rows in landed.rows.take(changes.inserted):
             for piece in rows.select(*fields, POSITION).iter_slices(KEYS_AT_A_TIME):
-                found.append(await self.target.known(begun.job.table, begun.history, piece))
+                found.append(await self.target.known(begun, piece))
         return pl.concat(found)
 
 

@@ -118,6 +118,10 @@ class StateReader(Protocol):
         """One table; a fresh state where nothing is known."""
         ...
 
+    async def running(self, session: SqlSession) -> frozenset[int]:
+        """The numbers of batches that have not ended."""
+        ...
+
 
 class EventLog(Protocol):
     """Append-only; a failure to record never fails a run."""

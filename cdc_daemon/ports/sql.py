@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from cdc_daemon.model.table import QualifiedName
+from cdc_daemon.ports.statistics import PoolStats
 from cdc_daemon.schema.table import Column
 
 
@@ -39,8 +40,13 @@ class SqlSession(Protocol):
         columns: Sequence[Column],
         extra: Sequence[str],
         frames: AsyncGenerator[pl.DataFrame, None],
+        *,
+        create: str | None = None,
     ) -> int:
         """Load frames into ``table``; the number of rows.
+
+        With ``create``, which makes it, the table is for this session to read and need not be part
+        of its transaction.
 
         A frame holds ``columns`` in their carriers, under their fields, and columns named
         ``extra`` there and in the table: text, numbers, UTC timestamps, 128-bit hashes.
@@ -57,4 +63,21 @@ class SqlDatabase(Protocol):
 
     def transaction(self) -> AbstractAsyncContextManager[SqlSession]:
         """A session in a transaction: committed at the end, rolled back on any exception."""
+        ...
+
+
+class PooledDatabase(SqlDatabase, Protocol):
+    """The sessions of one connection, bounded as configured."""
+
+    @property
+    def sessions(self) -> int:
+        """Sessions of this kind at most; others, of the connection's ``pool.max``, read rows."""
+        ...
+
+    def stats(self, role: str) -> tuple[PoolStats, ...]:
+        """Its sessions by kind, as they are now; at once, and when it is closed, too."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close every session."""
         ...

@@ -11,7 +11,7 @@ import polars as pl
 from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.run import Batch, Promoted
 from cdc_daemon.model.table import TableSpec
-from cdc_daemon.ports.flow import Arriving, Compared, History
+from cdc_daemon.ports.flow import Arriving, Begun, Compared, History
 from cdc_daemon.schema.table import SourceTable
 
 
@@ -50,7 +50,7 @@ class Target(Protocol):
         """
         ...
 
-    async def known(self, spec: TableSpec, history: History, keys: pl.DataFrame) -> pl.Series:
+    async def known(self, begun: Begun, keys: pl.DataFrame) -> pl.Series:
         """Which ``_position`` of ``keys`` have any version, open or closed."""
         ...
 

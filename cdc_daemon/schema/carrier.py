@@ -2,7 +2,8 @@
 
 A carrier is a polars type. Where none holds every value of a logical type, the carrier is text
 (law 6). Infinite dates and timestamps are the extreme integers of their carrier; a time of day
-is its microseconds, because 24:00:00 is a time and polars knows none.
+is its microseconds, because 24:00:00 is a time and polars knows none. Times and timestamps with
+more digits than microseconds have are text.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import polars as pl
 
 from cdc_daemon.schema.types import (
+    MICROSECONDS,
     Binary,
     Boolean,
     Date,
@@ -34,7 +36,7 @@ TIMESTAMP_INFINITY = (-(2**63), 2**63 - 1)
 _INTEGERS: dict[int, pl.DataType] = {16: pl.Int16(), 32: pl.Int32(), 64: pl.Int64()}
 
 
-def carrier(logical: LogicalType) -> pl.DataType:
+def carrier(logical: LogicalType) -> pl.DataType:  # noqa: C901 - one case a type
     """The polars type that carries ``logical``."""
     match logical:
         case Boolean():
@@ -51,6 +53,8 @@ def carrier(logical: LogicalType) -> pl.DataType:
             return pl.Binary()
         case Date():
             return pl.Date()
+        case Time(precision) | Timestamp(precision) if precision > MICROSECONDS:
+            return pl.String()
         case Time():
             return pl.Int64()
         case Timestamp(zoned=zoned):

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MICROSECONDS = 6
+"""The digits of a fraction that the carriers of times and timestamps hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class Boolean:
@@ -41,6 +44,8 @@ class Text:
 
     length: int | None = None
     fixed: bool = False
+    utf16: bool = False
+    """``length`` counts UTF-16 units: a character beyond U+FFFF is two of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +62,20 @@ class Date:
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """A time of day without zone; ``precision`` is the digits of its fraction. 24:00 is one."""
+    """A time of day without zone; ``precision`` is the digits of its fraction. 24:00 is one.
+
+    With more digits than ``MICROSECONDS`` it is text: ``HH:MM:SS.fffffff``.
+    """
 
     precision: int = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Timestamp:
-    """A date and time, or an infinity; ``zoned`` ones are instants, kept in UTC."""
+    """A date and time, or an infinity; ``zoned`` ones are instants, kept in UTC.
+
+    With more digits than ``MICROSECONDS`` it is text: ``YYYY-MM-DD HH:MM:SS.fffffff``.
+    """
 
     precision: int = 6
     zoned: bool = False

@@ -8,14 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from cdc_daemon.model.config import ConnectionSpec, PoolLimits, TargetSpec, TlsSpec
+from cdc_daemon.model.config import (
+    ConnectionSpec,
+    PoolLimits,
+    SqlServerSpec,
+    TargetSpec,
+    TlsSpec,
+)
 from cdc_daemon.model.secret import SecretKind
 from cdc_daemon.settings.issues import Issue, did_you_mean
 from cdc_daemon.settings.models import Connection, Target
 from cdc_daemon.settings.names import IDENTIFIER_BYTES, byte_length
 from cdc_daemon.settings.parts import Parts
 
-_SUPPORTED_ENGINE = "postgresql"
+_SUPPORTED = ("postgresql", "sqlserver")
 _PORTS: Mapping[str, int] = MappingProxyType(
     {"postgresql": 5432, "sqlserver": 1433, "oracle": 1521}
 )
@@ -36,6 +42,9 @@ def connection_spec(name: str, connection: Connection) -> ConnectionSpec:
         connect_timeout_seconds=connection.connect_timeout_seconds,
         lock_timeout_seconds=connection.lock_timeout_seconds,
         max_concurrent_reads=connection.max_concurrent_reads,
+        sqlserver=SqlServerSpec(**connection.sqlserver.model_dump())
+        if connection.sqlserver
+        else SqlServerSpec(),
     )
 
 
@@ -63,15 +72,33 @@ def connection_issues(parts: Parts) -> Iterator[Issue]:
             first = parts.origin(("connections", twin))
             message = f"differs from the connection '{twin}' ({first}) in case only"
             yield parts.issue(loc, message, "rename one of them")
-        if connection.engine != _SUPPORTED_ENGINE:
+        if connection.engine not in _SUPPORTED:
+            both = " and ".join(_SUPPORTED)
             yield parts.issue(
                 (*loc, "engine"),
                 f"{connection.engine} is not supported in this version",
-                f"this version reads {_SUPPORTED_ENGINE} and writes {_SUPPORTED_ENGINE}",
+                f"this version reads and writes {both}",
             )
+        yield from _engine_issues(parts, loc, connection)
         if connection.pool.min > connection.pool.max:
             message = f"min ({connection.pool.min}) is more than max ({connection.pool.max})"
             yield parts.issue((*loc, "pool"), message, "lower min or raise max")
+
+
+def _engine_issues(parts: Parts, loc: tuple[str, str], connection: Connection) -> Iterator[Issue]:
+    """What only one engine has, asked of another."""
+    if connection.sqlserver is not None and connection.engine != "sqlserver":
+        message = f"is for SQL Server, and the engine is {connection.engine}"
+        yield parts.issue((*loc, "sqlserver"), message, "remove it, or correct the engine")
+    if connection.engine == "sqlserver" and connection.tls.mode == "verify-ca":
+        yield parts.issue(
+            (*loc, "tls", "mode"),
+            "verify-ca is not to be had from SQL Server's driver: it checks the host name, too",
+            "write verify-full, or require to check nothing",
+        )
+    if connection.sqlserver and connection.sqlserver.instance and connection.port:
+        message = "the port is what the instance's name is asked for"
+        yield parts.issue((*loc, "port"), message, "remove the port or sqlserver.instance")
 
 
 def connection_warnings(parts: Parts) -> Iterator[Issue]:

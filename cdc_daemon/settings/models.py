@@ -67,6 +67,17 @@ class Blackout(Section):
     days: Days = DAYS
 
 
+class SqlServer(Section):
+    """What only connections to SQL Server have."""
+
+    driver: Name | None = None
+    instance: Name | None = None
+    application_intent: Literal["ReadWrite", "ReadOnly"] = "ReadWrite"
+    failover_partner: Name | None = None
+    multi_subnet_failover: Flag = False
+    bulk: Literal["copy", "rows"] = "copy"
+
+
 class Connection(Section):
     """One database; its blackouts are those of all tables read from it."""
 
@@ -82,6 +93,7 @@ class Connection(Section):
     lock_timeout_seconds: Seconds = 10.0
     max_concurrent_reads: Annotated[Whole, Field(ge=1, le=1_000)] | None = None
     blackouts: tuple[Blackout, ...] = ()
+    sqlserver: SqlServer | None = None
 
 
 class Target(Section):

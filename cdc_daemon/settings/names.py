@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cdc_daemon.model.table import TableId
+from cdc_daemon.schema.naming import load_batch
 from cdc_daemon.settings.issues import Issue
 from cdc_daemon.settings.models import Table
 from cdc_daemon.settings.parts import TableEntry
@@ -28,9 +29,12 @@ def bronze_name(table: Table) -> str:
     return table.target_table or f"{table.source}_{table.name}".lower()
 
 
-def length_issues(entry: TableEntry) -> Iterator[Issue]:
-    """The table's name, or that of its view, is too long for the target."""
+def name_issues(entry: TableEntry) -> Iterator[Issue]:
+    """The table's name, or that of its view, is too long for the target, or kept for others."""
     name = bronze_name(entry.table)
+    if load_batch(name.casefold()) is not None:
+        message = f"the target table's name '{name}' is one that load tables have"
+        yield entry.issue("target_table", message, "set another `target_table:`")
     longest = IDENTIFIER_BYTES - len(_VIEW_SUFFIX)
     if byte_length(name) > longest:
         yield entry.issue(

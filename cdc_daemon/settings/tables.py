@@ -10,7 +10,7 @@ from cdc_daemon.model.table import QualifiedName, Strategy, TableId, TableSpec
 from cdc_daemon.settings.databases import connection_remedy
 from cdc_daemon.settings.issues import Issue, did_you_mean
 from cdc_daemon.settings.models import Document, Lanes
-from cdc_daemon.settings.names import bronze_name, clash_issues, length_issues
+from cdc_daemon.settings.names import bronze_name, clash_issues, name_issues
 from cdc_daemon.settings.parts import Parts, TableEntry
 from cdc_daemon.settings.schedules import timing
 
@@ -60,7 +60,7 @@ def table_issues(parts: Parts) -> Iterator[Issue]:
         if lane is not None and lane not in lanes:
             yield entry.issue("lane", f"there is no lane '{lane}'", did_you_mean(lane, lanes))
         yield from _own_issues(entry)
-        yield from length_issues(entry)
+        yield from name_issues(entry)
     yield from clash_issues(parts.tables)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -16,16 +17,20 @@ from cdc_daemon.errors import (
     CdcError,
     ClockSkew,
     DatabaseUnavailable,
+    DuplicateKey,
     GuardTripped,
     LostRace,
     NullKey,
 )
 from cdc_daemon.extract.extractor import with_text
 from cdc_daemon.model.change import Counts
+from cdc_daemon.model.run import Job
+from cdc_daemon.model.table import TableSpec
 from cdc_daemon.ports.flow import Arriving, Begun
 from cdc_daemon.ports.source import DoesNotFit
+from cdc_daemon.schema.table import Column, SourceTable
 from tests.contract.engines.base import Row
-from tests.contract.engines.flow import Flow
+from tests.contract.engines.flow import Flow, Silent
 from tests.factories import make_frame
 
 pytestmark = pytest.mark.asyncio
@@ -219,3 +224,37 @@ async def test_a_load_that_is_cancelled_writes_nothing(flow: Flow) -> None:
         await loading
     assert await flow.everything() == before
     assert await rows.is_closed()
+
+
+@dataclass
+class Moving:
+    """A source without snapshot: implements ``Source`` and ``Reading``, a reading after another."""
+
+    table: SourceTable
+    readings: list[Sequence[Row]]
+
+    @asynccontextmanager
+    async def read(self, _: TableSpec) -> AsyncIterator[Moving]:
+        yield self
+
+    async def count(self) -> int | None:
+        return None
+
+    async def batches(self, columns: Sequence[Column]) -> AsyncGenerator[pl.DataFrame, None]:
+        yield make_frame(columns, self.readings.pop(0))
+
+    async def table_now(self) -> SourceTable:
+        return self.table
+
+
+async def test_a_row_that_moved_while_it_was_read_is_read_again(flow: Flow) -> None:
+    """DESIGN 4: without a snapshot a duplicate is read once more, and nothing of the first stays."""
+    moved = (*A[:2], "y", *A[3:])
+    source = Moving(replace(flow.table, snapshot=False), [[A, B, moved], [B, moved]])
+    flow.pipeline = replace(flow.pipeline, source=source)
+    promoted = await flow.pipeline.run(Job(table=flow.spec), Silent())
+    assert promoted.counts == Counts(extracted=2, inserted=2)
+    assert sorted(await flow.open_rows(), key=repr) == sorted([B, moved], key=repr)
+    source.readings = [[A, A], [A, A]]
+    with pytest.raises(DuplicateKey):
+        await flow.pipeline.run(Job(table=flow.spec), Silent())

@@ -59,7 +59,7 @@ async def test_a_reading_describes_the_table(engine: Engine, spec: TableSpec) ->
     """Names, logical types and key are those of the source's catalog, in its order."""
     await engine.create(spec, WIDE)
     async with engine.source.read(spec) as reading:
-        assert {c.name: c.type for c in reading.table.columns} == dict(WIDE.types)
+        assert {c.name: c.type for c in reading.table.columns} == engine.described(WIDE)
         assert reading.table.key == WIDE.key
         assert reading.table.snapshot
 
@@ -69,7 +69,7 @@ async def test_a_column_is_carried_as_text_on_request(engine: Engine, spec: Tabl
     await engine.create(spec, WIDE)
     await engine.put(spec, ROWS[:1])
     async with engine.source.read(spec) as reading:
-        text = [replace(c, as_text=True) if c.name == "M" else c for c in reading.table.columns]
+        text = [replace(c, as_text=True) if c.name == "m" else c for c in reading.table.columns]
         frames = [frame async for frame in reading.batches(text)]
     assert [row[-1] for frame in frames for row in frame.rows()] == ["1.50"]
 
@@ -114,7 +114,7 @@ async def test_a_reading_that_is_left_in_the_middle_ends(engine: Engine, spec: T
             await anext(batches)
             await batches.aclose()
             raise LookupError
-    await engine.add_column(spec, "LATER")
+    await engine.add_column(spec, "later")
     async with engine.source.read(spec) as reading:
         assert await reading.count() == len(ROWS)
 
@@ -133,10 +133,10 @@ async def test_a_new_column_shows_in_the_next_reading(engine: Engine, spec: Tabl
     await engine.put(spec, ROWS)
     async with engine.source.read(spec) as reading:
         before = reading.table
-    await engine.add_column(spec, "LATER")
+    await engine.add_column(spec, "later")
     async with engine.source.read(spec) as reading:
         assert reading.table != before
-        assert [c.name for c in reading.table.columns] == [*WIDE.types, "LATER"]
+        assert [c.name for c in reading.table.columns] == [*WIDE.types, "later"]
         assert [row[-1] for row in await _rows(reading)] == [None] * len(ROWS)
 
 

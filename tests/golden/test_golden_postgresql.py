@@ -7,12 +7,13 @@ Law 6: what runs on a target changes only where a person saw the difference. Wit
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from cdc_daemon.databases.postgresql.dialect import PostgresDialect
-from cdc_daemon.load.statements import LOAD, Statements
+from cdc_daemon.load.statements import Statements
 from cdc_daemon.model.table import QualifiedName
 from cdc_daemon.schema.types import (
     Binary,
@@ -57,7 +58,8 @@ SPEC = make_spec(
     bronze=QualifiedName("bronze", 'core_a"b'), stage=QualifiedName("Stage Area", 'core_a"b')
 )
 DIALECT = PostgresDialect()
-LOADED = Statements(dialect=DIALECT, spec=SPEC, table=TABLE, control_schema="cdc")
+LOAD = DIALECT.load_table(SPEC, 7)
+LOADED = Statements(dialect=DIALECT, spec=SPEC, table=TABLE, control_schema="cdc", load=LOAD)
 UNIQUE, VERSIONS = DIALECT.create_indexes(SPEC, TABLE)
 STATEMENTS = {
     "create_bronze": DIALECT.create_bronze(SPEC, TABLE),
@@ -71,8 +73,17 @@ STATEMENTS = {
     "drop_index": DIALECT.drop_index(SPEC, 'core_a"b_key_from'),
     "gather_statistics": DIALECT.gather_statistics(SPEC, TABLE),
     "add_column": DIALECT.add_column(SPEC.bronze, make_column('new "one"', Text(5))),
+    "create_schema": DIALECT.create_schema('sta"ge'),
+    "create_migrations": DIALECT.create_migrations(QualifiedName("cdc", "schema_migration")),
+    "insert_returning": DIALECT.insert_returning('"cdc".batch', ("source", "run_id"), "batch_id"),
+    "insert_absent": DIALECT.insert_absent('"cdc".table_state', ("source", "schema_name")),
+    "columns_of": DIALECT.columns_of().strip(),
+    "open_keys": DIALECT.open_keys().strip(),
+    "select_open_versions": DIALECT.select_open_versions(
+        SPEC, TABLE.key_columns, datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
+    ),
     "create_load": DIALECT.create_load(LOAD, TABLE.columns),
-    "create_keys": DIALECT.create_keys("_cdc_keys", TABLE.key_columns),
+    "create_keys": DIALECT.create_keys(DIALECT.keys_table(SPEC, 7), TABLE.key_columns),
     "fence": LOADED.fence(),
     "epoch": LOADED.epoch(),
     "stage_deleted": LOADED.stage_deleted(),

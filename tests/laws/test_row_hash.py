@@ -6,6 +6,7 @@ The recipe is a promise to everyone who kept a hash: law 5 rests on it.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, time, timedelta
 from decimal import Decimal as Number
 
 import numpy as np
@@ -14,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cdc_daemon.cdc.canonical import canonical
 from cdc_daemon.cdc.row_hash import key_digest, row_hash_v1
-from cdc_daemon.schema.types import Binary, Decimal, Float, Integer, Text
+from cdc_daemon.schema.types import Binary, Decimal, Float, Integer, Text, Time, Timestamp
 from tests.factories import make_column, make_columns, make_frame
 from tests.row_hash_reference import (
     NAMES,
@@ -209,6 +211,40 @@ def test_special_numbers_hash_alike_however_they_are_printed(printed, canonical)
     """NaN and infinities have one form, whatever driver printed them (law 5)."""
     column = (make_column("n", Decimal()),)
     assert hashes(column, [(printed,)]) == hashes(column, [(canonical,)])
+
+
+@LAW
+@given(st.datetimes(), st.booleans())
+def test_an_instant_hashes_alike_as_microseconds_and_as_text(at, only_time):
+    """A column that gets a seventh digit at the source gives no new version (law 5, T17)."""
+    since = datetime.combine(at, time.min) if only_time else datetime(1970, 1, 1)  # noqa: DTZ001
+    micros = (at - since) // timedelta(microseconds=1)
+    kind = Time if only_time else Timestamp
+    text = at.isoformat(" ", "microseconds")[11 if only_time else 0 :]
+    forms = [(kind(6), micros), (kind(7), text + "0"), (kind(7), text)]
+    for recipe in (row_hash_v1, key_digest):
+        seen = {hashes((make_column("t", logical),), [(v,)], recipe)[0] for logical, v in forms}
+        assert len(seen) == 1
+    seventh = [(kind(7), f"{text}{digit}") for digit in range(10)]
+    assert len({hashes((make_column("t", k),), [(v,)])[0] for k, v in seventh}) == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("1970-01-01 00:00:00.0000000", "0"),
+        ("1969-12-31 23:59:59.9999999", "-0.1"),
+        ("1969-12-31 23:59:59.9999990", "-1"),
+        ("1970-01-01 00:00:00.0000012", "1.2"),
+        ("0001-01-01 00:00:00.0000001", "-62135596799999999.9"),
+        ("9999-12-31 23:59:59.9999999", "253402300799999999.9"),
+    ],
+)
+def test_tenths_of_microseconds_are_an_exact_number(text, form):
+    """The form of an instant is a number as decimals have it, on both sides of 1970."""
+    column = make_column("c", Timestamp(7))
+    shown = make_frame((column,), [(text,)]).select(canonical(column)).item()
+    assert shown == form
 
 
 @given(st.floats(width=32))

@@ -18,7 +18,7 @@ from cdc_daemon.memory.source import MemoryReading, MemorySource
 from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.run import Batch, Job, Promoted
 from cdc_daemon.model.table import TableSpec
-from cdc_daemon.ports.flow import Arriving, Compared, History
+from cdc_daemon.ports.flow import Arriving, Begun, Compared, History
 from cdc_daemon.ports.target import Batches, Target
 from cdc_daemon.schema.table import SourceTable
 from tests.contract.engines.flow import Silent, pipeline
@@ -96,9 +96,9 @@ class GatedTarget:
         async for frame in self.inner.open_versions(spec, history, after):
             yield frame
 
-    async def known(self, spec: TableSpec, history: History, keys: pl.DataFrame) -> pl.Series:
+    async def known(self, begun: Begun, keys: pl.DataFrame) -> pl.Series:
         await self.gate.before("known")
-        return await self.inner.known(spec, history, keys)
+        return await self.inner.known(begun, keys)
 
     async def first_load(self, arriving: Arriving) -> Promoted:
         await self.gate.before("promote")

@@ -14,8 +14,6 @@ from cdc_daemon.schema.naming import target_name
 from cdc_daemon.schema.table import Column, SourceTable
 from cdc_daemon.schema.types import Decimal, may_be_key
 
-MAX_IDENTIFIER_BYTES = 63
-
 RELATION = """
 SELECT c.oid, c.relkind::text FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -85,13 +83,15 @@ async def find_relation(session: SqlSession, table: TableId) -> Relation:
     return Relation(*rows[0])
 
 
-async def describe(session: SqlSession, spec: TableSpec, relation: Relation) -> SourceTable:
-    """Columns and key, as of the session's snapshot.
+async def describe(
+    session: SqlSession, spec: TableSpec, relation: Relation, name_bytes: int
+) -> SourceTable:
+    """Columns and key, as of the session's snapshot; ``name_bytes`` is the target's limit.
 
     Raises:
         NoKey, UnsupportedType: naming the columns in question.
     """
-    columns = _columns(spec, await session.fetch(COLUMNS, relation.oid))
+    columns = _columns(spec, await session.fetch(COLUMNS, relation.oid), name_bytes)
     key = _key(spec, columns, await session.fetch(KEYS, relation.oid))
     return SourceTable(
         columns=tuple(_as_key(c) if c.name in key else c for c in columns), key=key, snapshot=True
@@ -103,7 +103,9 @@ def _as_key(column: Column) -> Column:
     return replace(column, as_text=isinstance(column.type, Decimal))
 
 
-def _columns(spec: TableSpec, rows: Sequence[tuple[Any, ...]]) -> tuple[Column, ...]:
+def _columns(
+    spec: TableSpec, rows: Sequence[tuple[Any, ...]], name_bytes: int
+) -> tuple[Column, ...]:
     known = {row[0] for row in rows}
     absent = [name for name in (*spec.key, *spec.exclude_columns) if name not in known]
     if absent:
@@ -126,7 +128,7 @@ def _columns(spec: TableSpec, rows: Sequence[tuple[Any, ...]]) -> tuple[Column, 
                 name=name,
                 field=f"c{len(columns)}",
                 type=logical,
-                target_name=target_name(name, MAX_IDENTIFIER_BYTES),
+                target_name=target_name(name, name_bytes),
                 native=catalog.spelled,
             )
         )

@@ -37,6 +37,8 @@ def decode(batch: pa.RecordBatch, columns: Sequence[Column]) -> pl.DataFrame:
 
 def _series(column: Column, array: pa.Array) -> pl.Series:
     storage = array.storage if isinstance(array, pa.ExtensionArray) else array
+    if column.carrier == pl.String:
+        return _cast(column, _imported(column, storage))
     match column.type:
         case Time():
             return _imported(column, storage.view(pa.int64()))

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from cdc_daemon.databases.postgresql.indexes import SECONDARY_INDEXES
-from cdc_daemon.databases.postgresql.types import ENGINE, column_type, is_sent_as_text
+from cdc_daemon.databases.postgresql.tables import COLUMNS_OF, OPEN_KEYS
+from cdc_daemon.databases.postgresql.types import (
+    ENGINE,
+    column_type,
+    is_sent_as_text,
+    is_text,
+    read_expression,
+)
 from cdc_daemon.model.table import QualifiedName, TableSpec
 from cdc_daemon.schema.naming import shortened
 from cdc_daemon.schema.table import Column, SourceTable
@@ -28,12 +36,18 @@ _VERSION_COLUMNS = """
 """
 
 
+_LOAD = QualifiedName("", "_cdc_load")
+
+
 @dataclass(frozen=True, slots=True)
 class PostgresDialect:
     """Implements ``ports.dialect.TargetDialect``."""
 
     name: str = ENGINE
     true: str = "true"
+    false: str = "false"
+    materialized: str = "MATERIALIZED "
+    close_rows: int | None = None
     now: str = "clock_timestamp()"
     migration_lock: str = "SELECT pg_advisory_xact_lock(7165411)"
     housekeeping_lock: str = "SELECT pg_try_advisory_xact_lock(7165411, hashtext($1))"
@@ -45,8 +59,27 @@ class PostgresDialect:
         return '"' + identifier.replace('"', '""') + '"'
 
     def qualified(self, name: QualifiedName) -> str:
-        """``"schema"."table"``."""
-        return f"{self.quote(name.schema)}.{self.quote(name.name)}"
+        """``"schema"."table"``; a temporary table has no schema."""
+        return ".".join(self.quote(part) for part in (name.schema, name.name) if part)
+
+    def create_schema(self, schema: str) -> str:
+        """A schema, if there is none of that name."""
+        return f"CREATE SCHEMA IF NOT EXISTS {self.quote(schema)}"
+
+    def create_migrations(self, name: QualifiedName) -> str:
+        """The table of applied migrations, if it is not there."""
+        return (
+            f"CREATE TABLE IF NOT EXISTS {self.qualified(name)} (version integer PRIMARY KEY, "
+            "name text NOT NULL, applied_at timestamp with time zone NOT NULL)"
+        )
+
+    def insert_returning(self, table: str, columns: Sequence[str], returned: str) -> str:
+        """With RETURNING."""
+        return f"{_insert(table, columns)} RETURNING {returned}"
+
+    def insert_absent(self, table: str, columns: Sequence[str]) -> str:
+        """The primary key tells."""
+        return f"{_insert(table, columns)} ON CONFLICT DO NOTHING"
 
     def column_type(self, logical: LogicalType) -> str:
         """As ``format_type`` prints it."""
@@ -57,8 +90,33 @@ class PostgresDialect:
         if column.name not in key:
             return definition
         # law 3: a byte-wise collation, so that no upgrade of a locale breaks the unique index
-        collation = ' COLLATE "C"' if isinstance(column.type, Text) else ""
+        collation = ' COLLATE "C"' if is_text(column.type) else ""
         return f"{definition}{collation} NOT NULL"
+
+    def columns_of(self) -> str:
+        """From ``pg_attribute``."""
+        return COLUMNS_OF
+
+    def open_keys(self) -> str:
+        """From ``pg_index``; one that is deferrable, or not valid, does not keep law 3."""
+        return OPEN_KEYS
+
+    def select_open_versions(self, spec: TableSpec, key: Sequence[Column], after: datetime) -> str:
+        """The instant is ours, and COPY takes no parameters."""
+        values = ", ".join(read_expression(self.quote(c.target_name), _stored(c)) for c in key)
+        return (
+            f'SELECT {values}, "_row_hash", "_hash_version", '
+            f"\"_valid_from\" > '{after.isoformat()}'::timestamptz "
+            f'FROM {self.qualified(spec.bronze)} WHERE "_valid_to" IS NULL'
+        )
+
+    def derived(self, table: SourceTable) -> tuple[tuple[str, str], ...]:  # noqa: ARG002 - others do
+        """None: keys compare by their bytes as they are."""
+        return ()
+
+    def key_columns(self, table: SourceTable) -> tuple[str, ...]:
+        """Those of the source."""
+        return tuple(c.target_name for c in table.key_columns)
 
     def create_bronze(self, spec: TableSpec, table: SourceTable) -> str:
         """The table of versions."""
@@ -122,23 +180,36 @@ class PostgresDialect:
         return f'ANALYZE (SKIP_LOCKED) {bronze} ({key}, "_valid_to")'
 
     def _key(self, table: SourceTable) -> str:
-        return ", ".join(self.quote(c.target_name) for c in table.key_columns)
+        return ", ".join(map(self.quote, self.key_columns(table)))
 
-    def create_load(self, load: str, columns: Sequence[Column]) -> str:
+    def load_table(self, spec: TableSpec, batch: int) -> QualifiedName:  # noqa: ARG002 - others do
+        """Of the session alone, and so without a schema."""
+        return _LOAD
+
+    def keys_table(self, spec: TableSpec, batch: int) -> QualifiedName:  # noqa: ARG002 - others do
+        """The same: no transaction has both."""
+        return _LOAD
+
+    def load_tables(self) -> str | None:
+        """None can be left: they go with their transactions."""
+        return None
+
+    def create_load(self, load: QualifiedName, columns: Sequence[Column]) -> str:
         """Changed rows, with what they do and the hash they close."""
         own = '"_operation" character(1) NOT NULL, "_row_hash" bytea, "_closes" bytea'
         return self._temporary(load, columns, own)
 
-    def create_keys(self, load: str, columns: Sequence[Column]) -> str:
+    def create_keys(self, load: QualifiedName, columns: Sequence[Column]) -> str:
         """Keys to look up."""
         return self._temporary(load, columns, '"_position" bigint NOT NULL')
 
-    def _temporary(self, load: str, columns: Sequence[Column], own: str) -> str:
+    def _temporary(self, load: QualifiedName, columns: Sequence[Column], own: str) -> str:
         """Gone with the transaction, and never in the log."""
         loaded = "".join(f"\n    {self.quote(c.target_name)} {_sent_type(c)}," for c in columns)
-        return f"CREATE TEMPORARY TABLE {self.quote(load)} ({loaded}\n    {own}\n) ON COMMIT DROP"
+        name = self.qualified(load)
+        return f"CREATE TEMPORARY TABLE {name} ({loaded}\n    {own}\n) ON COMMIT DROP"
 
-    def drop_load(self, load: str) -> str | None:  # noqa: ARG002 - other engines need it
+    def drop_load(self, load: QualifiedName) -> str | None:  # noqa: ARG002 - others do
         """Nothing: the transaction's end drops it."""
         return None
 
@@ -157,21 +228,32 @@ class PostgresDialect:
             f"b.{self.quote(c.target_name)} = {self.loaded_value(c)}" for c in table.key_columns
         )
 
-    def close_versions(self, load: str, spec: TableSpec, table: SourceTable) -> str:
+    def close_versions(self, load: QualifiedName, spec: TableSpec, table: SourceTable) -> str:
         """By key *and* the hash seen at compare: the fence (law 2)."""
         return (
             f"UPDATE {self.qualified(spec.bronze)} AS b "
             'SET "_valid_to" = $1, "_is_current" = false, '
             '"_closed_by" = l."_operation", "_closed_batch_id" = $2 '
-            f"FROM {self.quote(load)} AS l "
+            f"FROM {self.qualified(load)} AS l "
             f"WHERE {self.same_key(table)} "
             'AND b."_valid_to" IS NULL AND b."_row_hash" = l."_closes"'
         )
+
+
+def _stored(column: Column) -> Column:
+    """The column as bronze has it, whatever the source calls its type."""
+    fixed = isinstance(column.type, Text) and column.type.fixed
+    return replace(column, native="character(" if fixed else "")
+
+
+def _insert(table: str, columns: Sequence[str]) -> str:
+    values = ", ".join(f"${n}" for n in range(1, len(columns) + 1))
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values})"
 
 
 def _sent_type(column: Column) -> str:
     """The collation is that of bronze's keys, so that the two can be compared."""
     if is_sent_as_text(column):
         return "text"
-    collation = ' COLLATE "C"' if isinstance(column.type, Text) else ""
+    collation = ' COLLATE "C"' if is_text(column.type) else ""
     return column_type(column.type) + collation

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from cdc_daemon.databases.hashes import hash_bytes
 from cdc_daemon.databases.postgresql.decode import EPOCH_DAYS, EPOCH_MICROSECONDS
 from cdc_daemon.schema.carrier import DATE_INFINITY, TIMESTAMP_INFINITY
 from cdc_daemon.schema.table import Column
 from cdc_daemon.schema.types import Date, Json, Timestamp, Uuid
 
 _OLDEST = pl.CompatLevel.oldest()
-HASH_BYTES = 16
 
 
 def encode(frame: pl.DataFrame, columns: Sequence[Column], extra: Sequence[str]) -> pa.RecordBatch:
@@ -33,7 +31,7 @@ def _array(column: Column, series: pl.Series) -> pa.Array:
     match column.type:
         case Date():
             return _shifted(series.cast(pl.Int32), DATE_INFINITY, EPOCH_DAYS).to_arrow()
-        case Timestamp():
+        case Timestamp() if series.dtype != pl.String:
             return _shifted(
                 series.cast(pl.Int64), TIMESTAMP_INFINITY, EPOCH_MICROSECONDS
             ).to_arrow()
@@ -56,18 +54,3 @@ def _plain(series: pl.Series) -> pa.Array:
 def _shifted(series: pl.Series, infinity: tuple[int, int], epoch: int) -> pl.Series:
     finite = (series != infinity[0]) & (series != infinity[1])
     return series.zip_with(~finite.fill_null(value=False), series - epoch)
-
-
-def hash_bytes(hashes: pl.Series) -> pa.Array:
-    """128-bit numbers as 16 bytes each, most significant first; NULL stays NULL."""
-    filled, half = pl.lit(hashes.fill_null(0)), pl.lit(2**64, pl.UInt128)
-    split = pl.select(high=(filled // half).cast(pl.UInt64), low=(filled % half).cast(pl.UInt64))
-    halves = np.empty((len(hashes), 2), dtype=">u8")
-    halves[:, 0], halves[:, 1] = split["high"].to_numpy(), split["low"].to_numpy()
-    whole = pa.Array.from_buffers(
-        pa.binary(HASH_BYTES), len(hashes), [None, pa.py_buffer(halves.tobytes())]
-    )
-    if not hashes.null_count():
-        return whole
-    absent = pa.nulls(len(hashes), pa.binary(HASH_BYTES))
-    return pc.if_else(hashes.is_null().to_arrow(), absent, whole)

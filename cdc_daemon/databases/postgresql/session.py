@@ -76,8 +76,12 @@ class PostgresSession:
         columns: Sequence[Column],
         extra: Sequence[str],
         frames: AsyncGenerator[pl.DataFrame, None],
+        *,
+        create: str | None = None,
     ) -> int:
         """COPY frames into ``table``, in binary, as fast as the server takes them."""
+        if create is not None:
+            await self.execute(create)
         with translated(f"connection {self._name}: bulk load"):
             async with aclosing(_sent(_binary(columns, extra, frames))) as chunks:
                 status: str = await self._connection.copy_to_table(

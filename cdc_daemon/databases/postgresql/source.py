@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 import pyarrow as pa
@@ -38,7 +38,9 @@ class PostgresSource:
     """Implements ``ports.source.Source``."""
 
     database: PostgresDatabase
-    dialect: PostgresDialect
+    name_bytes: int
+    """The longest name of a column in the target."""
+    dialect: PostgresDialect = field(default_factory=PostgresDialect)
 
     @asynccontextmanager
     async def read(self, spec: TableSpec) -> AsyncIterator[PostgresReading]:
@@ -56,7 +58,7 @@ class PostgresSource:
                     self,
                     session,
                     spec,
-                    await describe(session, spec, relation),
+                    await describe(session, spec, relation, self.name_bytes),
                     (await session.fetch("SELECT pg_catalog.pg_export_snapshot()"))[0][0],
                 )
             finally:
@@ -106,9 +108,8 @@ class PostgresReading:
     async def table_now(self) -> SourceTable:
         """The columns and the key as they are now; this ends the snapshot."""
         await self.session.rolled_back()
-        return await describe(
-            self.session, self.spec, await find_relation(self.session, self.spec.id)
-        )
+        relation = await find_relation(self.session, self.spec.id)
+        return await describe(self.session, self.spec, relation, self.source.name_bytes)
 
 
 async def _refuse_unknown_text(session: PostgresSession, spec: TableSpec) -> None:

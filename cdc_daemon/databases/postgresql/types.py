@@ -15,6 +15,7 @@ import polars as pl
 
 from cdc_daemon.schema.table import Column
 from cdc_daemon.schema.types import (
+    MICROSECONDS,
     Binary,
     Boolean,
     Date,
@@ -31,7 +32,6 @@ from cdc_daemon.schema.types import (
 )
 
 ENGINE = "postgresql"
-_MICROSECONDS = 6
 _HEADER = 4
 """PostgreSQL stores lengths and precisions plus four in a type modifier."""
 
@@ -105,7 +105,7 @@ def _array(catalog: CatalogType, element: CatalogType) -> LogicalType | None:
 def _modified(catalog: CatalogType) -> LogicalType | None:
     modifier = catalog.modifier
     length = modifier - _HEADER if modifier >= _HEADER else None
-    precision = modifier if 0 <= modifier <= _MICROSECONDS else _MICROSECONDS
+    precision = modifier if 0 <= modifier <= MICROSECONDS else MICROSECONDS
     match catalog.name:
         case "numeric":
             return _numeric(length)
@@ -145,12 +145,16 @@ def column_type(logical: LogicalType) -> str:  # noqa: C901, PLR0912 - one case 
             return {32: "real", 64: "double precision"}[bits]
         case Text(None):
             return "text"
-        case Text(length, fixed=fixed):
-            return f"character({length})" if fixed else f"character varying({length})"
+        case Text(length, fixed=True, utf16=False):
+            return f"character({length})"
+        case Text(length):  # in UTF-16 units a padded value may be shorter, and be padded again
+            return f"character varying({length})"
         case Binary():
             return "bytea"
         case Date():
             return "date"
+        case Time(precision) | Timestamp(precision) if precision > MICROSECONDS:
+            return "text"
         case Time(precision):
             return f"time{_digits(precision)} without time zone"
         case Timestamp(precision, zoned):
@@ -164,7 +168,7 @@ def column_type(logical: LogicalType) -> str:  # noqa: C901, PLR0912 - one case 
 
 
 def _digits(precision: int) -> str:
-    return "" if precision >= _MICROSECONDS else f"({precision})"
+    return "" if precision >= MICROSECONDS else f"({precision})"
 
 
 def read_expression(quoted: str, column: Column) -> str:
@@ -182,6 +186,11 @@ def read_expression(quoted: str, column: Column) -> str:
             return f"{quoted}::bigint"
         case _:
             return quoted
+
+
+def is_text(logical: LogicalType) -> bool:
+    """Whether a column of it compares by a collation, which in a key must be that of bytes."""
+    return column_type(logical).startswith(("text", "character"))
 
 
 def is_sent_as_text(column: Column) -> bool:

@@ -23,6 +23,7 @@ from cdc_daemon.schema.types import Decimal, Integer, LogicalType, Text
 
 Row = tuple[Any, ...]
 SOURCE = "src"
+SCHEMA = "app"
 GUARDS_OFF = GuardLimits(
     min_share_of_usual=0.0, max_delete_share=1.0, max_update_share=1.0, allow_empty=True
 )
@@ -43,9 +44,9 @@ class Shape:
 
 WIDE = Shape(
     types=MappingProxyType(
-        {"A": Text(), "B": Text(), "V": Text(), "N": Integer(64), "M": Decimal(12, 2)}
+        {"a": Text(), "b": Text(), "v": Text(), "n": Integer(64), "m": Decimal(12, 2)}
     ),
-    key=("A", "B"),
+    key=("a", "b"),
 )
 """A key of two texts, then a text, a whole number and an exact one."""
 
@@ -107,6 +108,10 @@ class Engine(Protocol):
         """Make an empty source table."""
         ...
 
+    def described(self, shape: Shape) -> Mapping[str, LogicalType]:
+        """The types that its catalog says the table has."""
+        ...
+
     async def put(self, spec: TableSpec, rows: Sequence[Row]) -> None:
         """Replace all rows of a source table, in one transaction."""
         ...
@@ -162,7 +167,7 @@ class Specs:
         """A table that nobody has seen yet."""
         name = f"t{next(self._numbers)}"
         return TableSpec(
-            id=TableId(SOURCE, "public", name),
+            id=TableId(SOURCE, SCHEMA, name),
             bronze=QualifiedName("bronze", f"{SOURCE}_{name}"),
             stage=QualifiedName("stage", f"{SOURCE}_{name}"),
             guards=guards,

@@ -68,8 +68,8 @@ class ClockedTarget:
     ) -> AsyncGenerator[pl.DataFrame, None]:
         return self.inner.open_versions(spec, history, after)
 
-    async def known(self, spec: TableSpec, history: History, keys: pl.DataFrame) -> pl.Series:
-        return await self.inner.known(spec, history, keys)
+    async def known(self, begun: Begun, keys: pl.DataFrame) -> pl.Series:
+        return await self.inner.known(begun, keys)
 
     async def first_load(self, arriving: Arriving) -> Promoted:
         return await self.inner.first_load(arriving)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,6 +12,7 @@ from cdc_daemon.memory.control import MemoryControl, MemoryLocks
 from cdc_daemon.memory.source import MemorySource, MemoryTable
 from cdc_daemon.memory.target import MemoryTarget
 from cdc_daemon.model.table import TableId, TableSpec
+from cdc_daemon.schema.types import LogicalType
 from tests.contract.engines.base import (
     Fed,
     Recorded,
@@ -46,6 +47,9 @@ class MemoryEngine:
     async def create(self, spec: TableSpec, shape: Shape) -> None:
         table = make_table(shape.types, key=shape.key)
         self.source.tables[spec.id] = MemoryTable(table, make_frame(table.columns, ()))
+
+    def described(self, shape: Shape) -> Mapping[str, LogicalType]:
+        return dict(shape.types)
 
     async def put(self, spec: TableSpec, rows: Sequence[Row]) -> None:
         found = self.source.tables[spec.id]

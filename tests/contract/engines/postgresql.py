@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,8 +16,9 @@ from cdc_daemon.databases.postgresql.database import PostgresDatabase
 from cdc_daemon.databases.postgresql.dialect import PostgresDialect
 from cdc_daemon.databases.postgresql.lock import PostgresLocks, lock_number
 from cdc_daemon.databases.postgresql.source import PostgresSource
-from cdc_daemon.databases.postgresql.target import PostgresTarget
+from cdc_daemon.load.target import SqlTarget
 from cdc_daemon.model.table import QualifiedName, TableId, TableSpec
+from cdc_daemon.schema.types import LogicalType
 from tests.contract.engines.base import (
     SOURCE,
     Fed,
@@ -54,7 +55,7 @@ class PostgresEngine:
     own: asyncpg.Connection
     source: PostgresSource
     unreachable: PostgresSource
-    target: PostgresTarget
+    target: SqlTarget
     batches: ControlStates
     states: ControlStates
     events: ControlEvents
@@ -68,7 +69,11 @@ class PostgresEngine:
             for name, logical in shape.types.items()
         )
         key = ", ".join(map(DIALECT.quote, shape.key))
+        await self.own.execute(DIALECT.create_schema(spec.id.schema))
         await self.own.execute(f"CREATE TABLE {_of(spec)} ({columns}, PRIMARY KEY ({key}))")
+
+    def described(self, shape: Shape) -> Mapping[str, LogicalType]:
+        return dict(shape.types)
 
     async def put(self, spec: TableSpec, rows: Sequence[Row]) -> None:
         async with self.own.transaction():
@@ -122,7 +127,7 @@ class PostgresEngine:
         await self.own.execute(
             f"UPDATE {DIALECT.qualified(spec.bronze)} "
             "SET _row_hash = set_byte(_row_hash, 0, get_byte(_row_hash, 0) # 1) "
-            'WHERE _valid_to IS NULL AND ("A", "B") = ($1, $2)',
+            'WHERE _valid_to IS NULL AND ("a", "b") = ($1, $2)',
             *key,
         )
 

@@ -1,4 +1,4 @@
-CREATE TEMPORARY TABLE "_cdc_keys" (
+CREATE TEMPORARY TABLE "_cdc_load" (
     "a""b" text COLLATE "C",
     "order" bigint,
     "exact" text,

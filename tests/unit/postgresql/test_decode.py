@@ -29,6 +29,7 @@ from cdc_daemon.schema.types import (
 )
 from tests.factories import EPOCH, make_column, make_columns
 
+SEVENTH = "0001-01-01 00:00:00.0000001"
 MICROSECOND = timedelta(microseconds=1)
 NOON = datetime(2026, 1, 1, 12, 0, 0, 1, tzinfo=UTC)
 FIRST_DAY = -2_440_588  # 4713-01-01 BC of the Julian calendar, from 1970
@@ -76,6 +77,8 @@ INSTANT_ENDS = [end + EPOCH_MICROSECONDS for end in TIMESTAMP_INFINITY]
             [86_400 * 10**6, None, 0],
         ),
         (Decimal(), pa.array(["NaN", None, "1" * 60]), ["NaN", None, "1" * 60]),
+        (Time(7), pa.array(["10:11:12.1234567", None]), ["10:11:12.1234567", None]),
+        (Timestamp(7), pa.array([SEVENTH, None]), [SEVENTH, None]),
         (
             Decimal(38, 2),
             pa.array(["9" * 36 + ".99", None, "-0.01"]),

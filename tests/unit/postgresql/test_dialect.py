@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdc_daemon.databases.postgresql.dialect import PostgresDialect
-from cdc_daemon.load.statements import LOAD
 from cdc_daemon.model.table import QualifiedName
 from cdc_daemon.schema.types import Decimal, Integer, Native, Text
 from tests.factories import make_spec, make_table
@@ -76,6 +75,9 @@ def test_a_batch_that_needs_no_cast_is_loaded_directly():
         assert f'CAST(l."N" AS {DIALECT.column_type(logical)})' == DIALECT.loaded_value(
             cast.columns[1]
         )
+
+
+LOAD = DIALECT.load_table(SPEC, 7)
 
 
 def test_closing_names_key_and_hash_and_the_open_version():

@@ -11,6 +11,7 @@ from cdc_daemon.databases.postgresql.types import (
     CatalogType,
     column_type,
     is_sent_as_text,
+    is_text,
     logical_type,
     read_expression,
 )
@@ -139,6 +140,39 @@ def test_types_of_postgresql_alone_travel_as_the_text_they_print(name, spelled, 
 def test_a_native_type_of_another_engine_is_text():
     """What another engine prints is kept as it prints it."""
     assert column_type(Native("sqlserver", "sql_variant")) == "text"
+
+
+@pytest.mark.parametrize(
+    ("logical", "written"),
+    [
+        (Time(7), "text"),
+        (Timestamp(7), "text"),
+        (Text(9, utf16=True), "character varying(9)"),
+        (Text(9, fixed=True, utf16=True), "character varying(9)"),
+        (Text(9, fixed=True), "character(9)"),
+    ],
+)
+def test_types_of_sql_server_are_kept_exactly(logical, written):
+    """Tenths of microseconds stay text; text padded in UTF-16 units is not padded again (law 6)."""
+    assert column_type(logical) == written
+
+
+@pytest.mark.parametrize(
+    ("logical", "text"),
+    [
+        (Text(), True),
+        (Text(3), True),
+        (Text(3, fixed=True), True),
+        (Timestamp(7), True),
+        (Native("sqlserver", "hierarchyid", keyable=True), True),
+        (Native(PG, "inet", keyable=True), False),
+        (Timestamp(), False),
+        (Uuid(), False),
+    ],
+)
+def test_columns_of_text_are_told_from_others(logical, text):
+    """What compares by a collation needs that of bytes in a key (law 3)."""
+    assert is_text(logical) is text
 
 
 @pytest.mark.parametrize(

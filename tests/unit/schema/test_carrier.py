@@ -45,6 +45,8 @@ CARRIERS = [
     (Uuid(), pl.Binary()),
     (Date(), pl.Date()),
     (Time(), pl.Int64()),
+    (Time(7), pl.String()),
+    (Timestamp(7), pl.String()),
     (Timestamp(), pl.Datetime("us")),
     (Timestamp(zoned=True), pl.Datetime("us", "UTC")),
 ]
@@ -52,7 +54,7 @@ CARRIERS = [
 
 @pytest.mark.parametrize(("logical", "expected"), CARRIERS, ids=str)
 def test_each_logical_type_has_its_carrier(logical, expected):
-    """A number beyond 38 digits, of no stated size, or of odd scale is text (law 6)."""
+    """What has more digits than a carrier, no stated size, or an odd scale is text (law 6)."""
     assert carrier(logical) == expected
     assert make_column("a", logical).carrier == expected
     assert make_column("a", logical, as_text=True).carrier == pl.String()

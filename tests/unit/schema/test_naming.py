@@ -13,6 +13,7 @@ from cdc_daemon.schema.naming import (
     RESERVED,
     STAGE_COLUMNS,
     VERSION_COLUMNS,
+    is_reserved,
     shortened,
     target_name,
 )
@@ -103,4 +104,22 @@ def test_reserved_names_are_those_of_our_own_columns():
     """Every column the daemon adds to a table of the target is reserved."""
     added = frozenset((*VERSION_COLUMNS, *STAGE_COLUMNS, *LOAD_COLUMNS))
     assert added == RESERVED
+    assert all(is_reserved(name) for name in added)
     assert "_changed_at" in RESERVED
+
+
+@pytest.mark.parametrize(
+    ("name", "renamed"),
+    [
+        ("_key_bytes_1", "_key_bytes_1_src"),
+        ("_key_bytes_", "_key_bytes__src"),
+        ("_key_bytes_12_src", "_key_bytes_12_src_src"),
+        ("_load_row", "_load_row_src"),
+        ("_key_bytes_x", "_key_bytes_x"),
+        ("_key_bytes", "_key_bytes"),
+        ("key_bytes_1", "key_bytes_1"),
+    ],
+)
+def test_columns_of_key_bytes_are_reserved_by_their_pattern(name, renamed):
+    """A source column named like one with the bytes of a key is renamed, and no other (T16)."""
+    assert target_name(name, LIMIT) == renamed

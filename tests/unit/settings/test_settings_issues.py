@@ -128,14 +128,24 @@ def test_a_bad_section(issues_of, valid, section, issue):
     [
         ("host: db1, ", "", "connections.core.host: is missing; add it"),
         (
+            "host: db1",
+            "host: db1, sqlserver: {bulk: rows}",
+            "connections.core.sqlserver: is for SQL Server, and the engine is postgresql; remove it, or correct the engine",
+        ),
+        (
             "engine: postgresql, host: db1",
-            "engine: sqlserver, host: db1",
-            "connections.core.engine: sqlserver is not supported in this version; this version reads postgresql and writes postgresql",
+            "engine: sqlserver, host: db1, tls: {mode: verify-ca}",
+            "connections.core.tls.mode: verify-ca is not to be had from SQL Server's driver: it checks the host name, too; write verify-full, or require to check nothing",
+        ),
+        (
+            "engine: postgresql, host: db1",
+            "engine: sqlserver, host: db1, port: 1433, sqlserver: {instance: A}",
+            "connections.core.port: the port is what the instance's name is asked for; remove the port or sqlserver.instance",
         ),
         (
             "engine: postgresql, host: db1",
             "engine: oracle, host: db1",
-            "connections.core.engine: oracle is not supported in this version; this version reads postgresql and writes postgresql",
+            "connections.core.engine: oracle is not supported in this version; this version reads and writes postgresql and sqlserver",
         ),
         (
             "engine: postgresql, host: db1",

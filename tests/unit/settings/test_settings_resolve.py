@@ -73,6 +73,15 @@ def test_names_that_postgresql_would_cut(load_text, issues_of, head, length, fit
         assert "has 56 bytes, more than the 55 that leave room for its view; set a shorter" in issue
 
 
+@pytest.mark.parametrize("name", ["_load_7", "_LOAD_12_keys"])
+def test_names_of_load_tables(issues_of, head, name):
+    """Law 7: what housekeeping drops as left behind is never a table of somebody's history."""
+    (issue,) = issues_of(
+        head + f"tables:\n- {{source: core, schema: s, name: t, target_table: {name}}}\n"
+    )
+    assert f"the target table's name '{name}' is one that load tables have; set another" in issue
+
+
 def test_every_issue_at_once_in_order(issues_of, valid, write):
     """Issues of all files, sections and checks come together, by file and line, variables last."""
     write("tables:\n- {source: core, schema: s, name: [}\n", "tables.d/b.yaml")

@@ -1,41 +1,19 @@
-"""What PostgreSQL has of a table's history: is it there, is it ours, does it keep law 3."""
+"""What the target has of a table's history: is it there, is it ours, does it keep law 3."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from cdc_daemon.databases.postgresql.dialect import PostgresDialect
 from cdc_daemon.errors import IncompatibleChange, NotBronze
 from cdc_daemon.load.indexes import secondary
 from cdc_daemon.model.table import QualifiedName, TableSpec
+from cdc_daemon.ports.dialect import TargetDialect
 from cdc_daemon.ports.flow import Index
 from cdc_daemon.ports.sql import SqlSession
 from cdc_daemon.schema.diff import evolve
 from cdc_daemon.schema.naming import STAGE_COLUMNS, VERSION_COLUMNS
 from cdc_daemon.schema.table import SourceTable
-
-_COLUMNS = """
-SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod)
-FROM pg_catalog.pg_attribute a
-JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped
-ORDER BY a.attnum
-"""
-
-_UNIQUE = """
-SELECT array_agg(a.attname::text)
-FROM pg_catalog.pg_index i
-JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position)
-JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-WHERE n.nspname = $1 AND c.relname = $2
-  AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indexprs IS NULL
-  AND k.position <= i.indnkeyatts
-  AND pg_catalog.pg_get_expr(i.indpred, i.indrelid) = '(_valid_to IS NULL)'
-GROUP BY i.indexrelid
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +27,7 @@ class Needs:
 
 
 async def needs(
-    session: SqlSession, dialect: PostgresDialect, spec: TableSpec, table: SourceTable
+    session: SqlSession, dialect: TargetDialect, spec: TableSpec, table: SourceTable
 ) -> Needs:
     """Read the catalog and decide. Writes nothing.
 
@@ -57,9 +35,9 @@ async def needs(
         NotBronze: the table is there and is no history of this key.
         IncompatibleChange: a column is gone or has another type.
     """
-    bronze = await _columns(session, spec.bronze)
-    stage = await _columns(session, spec.stage)
-    view = await _columns(session, spec.current_view)
+    bronze = await _columns(session, dialect, spec.bronze)
+    stage = await _columns(session, dialect, spec.stage)
+    view = await _columns(session, dialect, spec.current_view)
     names = [column.target_name for column in table.columns]
     ddl: list[str] = []
     if not bronze:
@@ -74,7 +52,7 @@ async def needs(
     if list(view) != ordered:
         ddl.append(dialect.create_view(spec, ordered))
     is_empty = not bronze or not await _any_version(session, dialect, spec)
-    indexed = bool(bronze) and await _keeps_law_3(session, spec, table)
+    indexed = bool(bronze) and await _keeps_law_3(session, dialect, spec, table)
     if bronze and not indexed and not is_empty:
         raise NotBronze(
             f"{spec.id}: {spec.bronze} has no valid unique index on "
@@ -91,7 +69,7 @@ async def needs(
 
 def _added(
     spec: TableSpec,
-    dialect: PostgresDialect,
+    dialect: TargetDialect,
     table: SourceTable,
     found: dict[str, str],
     name: QualifiedName,
@@ -109,16 +87,27 @@ def _added(
     return [dialect.add_column(name, column) for column in added]
 
 
-async def _columns(session: SqlSession, name: QualifiedName) -> dict[str, str]:
-    return dict(await session.fetch(_COLUMNS, name.schema, name.name))
+async def _columns(
+    session: SqlSession, dialect: TargetDialect, name: QualifiedName
+) -> dict[str, str]:
+    return dict(await _of(session, dialect.columns_of(), name))
 
 
-async def _any_version(session: SqlSession, dialect: PostgresDialect, spec: TableSpec) -> bool:
+async def _any_version(session: SqlSession, dialect: TargetDialect, spec: TableSpec) -> bool:
     bronze = dialect.qualified(spec.bronze)
-    return bool((await session.fetch(f"SELECT EXISTS (SELECT 1 FROM {bronze})"))[0][0])
+    rows = await session.fetch(f"SELECT 1 WHERE EXISTS (SELECT 1 FROM {bronze})")
+    return bool(rows)
 
 
-async def _keeps_law_3(session: SqlSession, spec: TableSpec, table: SourceTable) -> bool:
-    wanted = {column.target_name for column in table.key_columns}
-    rows = await session.fetch(_UNIQUE, spec.bronze.schema, spec.bronze.name)
-    return any(set(row[0]) == wanted for row in rows)
+async def _keeps_law_3(
+    session: SqlSession, dialect: TargetDialect, spec: TableSpec, table: SourceTable
+) -> bool:
+    wanted = set(dialect.key_columns(table))
+    indexes: dict[int, set[str]] = {}
+    for index, column in await _of(session, dialect.open_keys(), spec.bronze):
+        indexes.setdefault(index, set()).add(column)
+    return wanted in indexes.values()
+
+
+async def _of(session: SqlSession, query: str, name: QualifiedName) -> list[tuple[Any, ...]]:
+    return await session.fetch(query, name.schema, name.name)

@@ -1,0 +1,1 @@
+"""Numbered migrations of the control schema, in T-SQL."""

@@ -1,0 +1,25 @@
+"""What PostgreSQL's catalog says of the tables of a history."""
+
+from __future__ import annotations
+
+COLUMNS_OF = """
+SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod)
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
+"""
+
+OPEN_KEYS = """
+SELECT i.indexrelid, a.attname::text
+FROM pg_catalog.pg_index i
+JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position)
+JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+WHERE n.nspname = $1 AND c.relname = $2
+  AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indexprs IS NULL
+  AND k.position <= i.indnkeyatts
+  AND pg_catalog.pg_get_expr(i.indpred, i.indrelid) = '(_valid_to IS NULL)'
+"""

@@ -1,0 +1,1 @@
+INSERT INTO "cdc".batch (source, run_id) VALUES ($1, $2) RETURNING batch_id;

@@ -1,0 +1,1 @@
+UPDATE [cdc].[batch] SET status = 'promoted', instant = $2, extracted = $3, inserted = $4, updated = $5, reopened = $6, deleted = $7, unchanged = $8, finished_at = CAST(SYSUTCDATETIME() AS datetime2(6)) WHERE batch_id = $1 AND status = 'running';

@@ -1,0 +1,1 @@
+CREATE NONCLUSTERED INDEX [core_a]]b'_key_from] ON [bronze].[core_a]]b'] ([_key_bytes_1], [order], [_key_bytes_3], [_key_bytes_4], [_key_bytes_5], [moment7], [_valid_from]);

@@ -1,0 +1,1 @@
+IF SCHEMA_ID(N'Stage ]''Area') IS NULL EXEC(N'CREATE SCHEMA [Stage ]]''Area]');

@@ -1,0 +1,1 @@
+ALTER INDEX [core_a]]b'_key_from] ON [bronze].[core_a]]b'] DISABLE;

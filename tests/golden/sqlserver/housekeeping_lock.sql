@@ -1,0 +1,1 @@
+DECLARE @house nvarchar(255) = N'cdc-daemon housekeeping ' + $1; DECLARE @granted int; EXEC @granted = sp_getapplock @Resource = @house, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = 0; SELECT CASE WHEN @granted >= 0 THEN 1 ELSE 0 END;

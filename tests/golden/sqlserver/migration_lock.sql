@@ -1,0 +1,1 @@
+DECLARE @granted int; EXEC @granted = sp_getapplock @Resource = N'cdc-daemon migrations', @LockMode = 'Exclusive', @LockOwner = 'Transaction'; IF @granted < 0 THROW 51222, N'somebody else migrates', 1;

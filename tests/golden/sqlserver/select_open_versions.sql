@@ -1,0 +1,1 @@
+SELECT [a]]b], [order], [exact], [bytes], CAST([path] AS nvarchar(4000)), CONVERT(varchar(27), [moment7], 121), [_row_hash], [_hash_version], CAST(CASE WHEN [_valid_from] > CAST('2026-01-01 00:00:00.000000' AS datetime2(6)) THEN 1 ELSE 0 END AS bit) FROM [bronze].[core_a]]b'] WHERE [_valid_to] IS NULL;

@@ -1,0 +1,135 @@
+"""SQL Server's SQL for a table of awkward names, as it was read and approved.
+
+Law 6: what runs on a target changes only where a person saw the difference. With
+``CDC_UPDATE_GOLDEN=1`` the files are written anew, to be read before they are committed.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from cdc_daemon.databases.sqlserver import catalog
+from cdc_daemon.databases.sqlserver.dialect import SqlServerDialect
+from cdc_daemon.databases.sqlserver.types import read_expression, stored
+from cdc_daemon.load.statements import Statements
+from cdc_daemon.model.table import QualifiedName
+from cdc_daemon.schema.types import (
+    Binary,
+    Boolean,
+    Date,
+    Decimal,
+    Float,
+    Integer,
+    Json,
+    Native,
+    Text,
+    Time,
+    Timestamp,
+    Uuid,
+)
+from tests.factories import make_column, make_spec, make_table
+
+FOLDER = Path(__file__).parent / "sqlserver"
+TABLE = make_table(
+    {
+        "order": Integer(64),
+        "a]b": Text(),
+        "_valid_from": Timestamp(zoned=True),
+        "_valid_from_src": Timestamp(3),
+        "_key_bytes_1": Text(5, utf16=True),
+        "Größe": Decimal(10, 2),
+        "exact": Decimal(),
+        "mixedCase": Text(10, utf16=True),
+        'a"b;--': Text(3, fixed=True),
+        "two words": Json(binary=True),
+        "😀": Binary(),
+        "bytes": Binary(16),
+        "list": Native("postgresql", "integer[]"),
+        "path": Native("sqlserver", "hierarchyid", keyable=True),
+        "page": Native("sqlserver", "xml"),
+        "offset": Native("sqlserver", "datetimeoffset(7)"),
+        "day": Date(),
+        "hour": Time(0),
+        "hour7": Time(7),
+        "moment7": Timestamp(7),
+        "flag": Boolean(),
+        "$1": Uuid(),
+        "real": Float(32),
+        "float": Float(64),
+        "x" * 70: Integer(16),
+    },
+    key=("a]b", "order", "exact", "bytes", "path", "moment7"),
+)
+SPEC = make_spec(
+    bronze=QualifiedName("bronze", "core_a]b'"), stage=QualifiedName("Stage Area", "core_a]b'")
+)
+DIALECT = SqlServerDialect()
+LOAD, KEYS = DIALECT.load_table(SPEC, 7), DIALECT.keys_table(SPEC, 7)
+LOADED = Statements(dialect=DIALECT, spec=SPEC, table=TABLE, control_schema="cdc", load=LOAD)
+UNIQUE, VERSIONS = DIALECT.create_indexes(SPEC, TABLE)
+AFTER = datetime(2026, 1, 1, tzinfo=UTC)
+STATEMENTS = {
+    "migration_lock": DIALECT.migration_lock,
+    "housekeeping_lock": DIALECT.housekeeping_lock,
+    "now": f"SELECT {DIALECT.now}",
+    "create_schema": DIALECT.create_schema("Stage ]'Area"),
+    "create_migrations": DIALECT.create_migrations(QualifiedName("cdc", "schema_migration")),
+    "insert_returning": DIALECT.insert_returning("[cdc].[batch]", ("source", "run_id"), "batch_id"),
+    "insert_absent": DIALECT.insert_absent("[cdc].[table_state]", ("source", "table_name")),
+    "columns_of": DIALECT.columns_of().strip(),
+    "open_keys": DIALECT.open_keys().strip(),
+    "create_bronze": DIALECT.create_bronze(SPEC, TABLE),
+    "create_stage": DIALECT.create_stage(SPEC, TABLE),
+    "create_stage_index": DIALECT.create_stage_index(SPEC),
+    "create_view": DIALECT.create_view(SPEC, [c.target_name for c in TABLE.columns]),
+    "create_index_open_key": UNIQUE,
+    "create_index_key_from": VERSIONS,
+    "secondary_indexes": DIALECT.secondary_indexes().strip(),
+    "lock_alone": DIALECT.lock_alone(SPEC),
+    "drop_index": DIALECT.drop_index(SPEC, "core_a]b'_key_from"),
+    "add_column": DIALECT.add_column(SPEC.bronze, make_column("new ]one[", Text(5))),
+    "create_load": DIALECT.create_load(LOAD, TABLE.columns),
+    "create_keys": DIALECT.create_keys(KEYS, TABLE.key_columns),
+    "drop_load": DIALECT.drop_load(LOAD),
+    "load_tables": DIALECT.load_tables(),
+    "loaded_values": ",\n".join(DIALECT.loaded_value(column) for column in TABLE.columns),
+    "derived": ",\n".join(f"{name} = {value}" for name, value in DIALECT.derived(TABLE)),
+    "close_versions": DIALECT.close_versions(LOAD, SPEC, TABLE),
+    "select_open_versions": DIALECT.select_open_versions(SPEC, TABLE.key_columns, AFTER),
+    "read_expressions": ",\n".join(
+        read_expression(DIALECT.quote(column.target_name), stored(column))
+        for column in TABLE.columns
+    ),
+    "catalog_relation": catalog.RELATION.strip(),
+    "catalog_columns": catalog.COLUMNS.strip(),
+    "catalog_keys": catalog.KEYS.strip(),
+    "catalog_unmasked": catalog.UNMASKED.strip(),
+    "catalog_isolation": catalog.ISOLATION.strip(),
+    "fence": LOADED.fence(),
+    "epoch": LOADED.epoch(),
+    "stage_deleted": LOADED.stage_deleted(),
+    "open_versions": LOADED.open_versions(),
+    "stage_opened": LOADED.stage_opened(),
+    "forget_window": LOADED.forget_window(),
+    "checkpoint": LOADED.checkpoint(),
+    "advance": LOADED.advance(),
+    "batch": LOADED.batch(),
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_the_statement_is_the_approved_one(name):
+    """No change of the code changes SQL that nobody looked at (law 6)."""
+    path, statement = FOLDER / f"{name}.sql", STATEMENTS[name] + ";\n"
+    if os.environ.get("CDC_UPDATE_GOLDEN") == "1":
+        path.write_text(statement, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == statement
+
+
+def test_every_approved_file_belongs_to_a_statement():
+    """No file stays behind when a statement goes."""
+    assert {path.stem for path in FOLDER.iterdir()} == set(STATEMENTS)

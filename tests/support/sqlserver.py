@@ -1,0 +1,150 @@
+"""SQL Servers for tests: a TDS server over the embedded PostgreSQL, or a real one.
+
+``CDC_TEST_SQLSERVER_URL`` (``mssql://user:password@host:port``, percent-encoded) names a server
+whose user may create databases; without it, ``tests.support.tds`` is the server.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from cdc_daemon.databases.sqlserver.address import odbc
+from cdc_daemon.databases.sqlserver.database import SqlServerDatabase
+from cdc_daemon.databases.sqlserver.drivers import microsoft_driver
+from cdc_daemon.model.config import ConnectionSpec, SqlServerSpec
+from cdc_daemon.model.secret import SecretKind, SecretRef
+from tests.support.relay import Relay
+
+URL = "CDC_TEST_SQLSERVER_URL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlServer:
+    """How to reach one database; its user may do everything there."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    database: str
+    is_real: bool = False
+    """Whether it is a SQL Server, and not the TDS server of the tests."""
+
+    def through(self, port: int) -> SqlServer:
+        """The same database by another port of this machine: a relay's."""
+        return replace(self, host="127.0.0.1", port=port)
+
+    def execute(self, *statements: str) -> None:
+        """Runs statements, each committed, from any test."""
+        with self._cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+                while cursor.nextset():
+                    pass
+
+    def fetch(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of a query, from any test."""
+        with self._cursor() as cursor:
+            return [tuple(row) for row in cursor.execute(sql).fetchall()]
+
+    def connect(self) -> Any:
+        """A connection of the test's own, in autocommit; the caller closes it."""
+        import pyodbc  # noqa: PLC0415 - where it is missing, these tests are left out
+
+        pyodbc.pooling = False
+        string = odbc(connection("own", self), self.password, microsoft_driver())
+        return pyodbc.connect(string, autocommit=True, timeout=30)
+
+    @contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        own = self.connect()
+        try:
+            yield own.cursor()
+        finally:
+            own.close()
+
+
+def connection(
+    name: str, server: SqlServer, sqlserver: SqlServerSpec | None = None, **settings: Any
+) -> ConnectionSpec:
+    """A connection of the configuration to ``server``."""
+    return ConnectionSpec(
+        name=name,
+        engine="sqlserver",
+        host=server.host,
+        port=server.port,
+        database=server.database,
+        user=server.user,
+        password=SecretRef(SecretKind.PLAIN, server.password),
+        sqlserver=sqlserver or SqlServerSpec(),
+        **settings,
+    )
+
+
+def opened(
+    server: SqlServer, sqlserver: SqlServerSpec | None = None, **settings: Any
+) -> SqlServerDatabase:
+    """The server's database as the daemon has it; the caller closes it."""
+    settings.setdefault("connect_timeout_seconds", 5)
+    return SqlServerDatabase(
+        connection("core", server, sqlserver, **settings), lambda: server.password
+    )
+
+
+@pytest.fixture
+def sqlserver(request: pytest.FixtureRequest) -> Iterator[SqlServer]:
+    """An empty database of a SQL Server."""
+    if url := os.environ.get(URL):
+        with _real(url) as server:
+            yield server
+        return
+    from tests.support.tds.server import TdsServer  # noqa: PLC0415 - it needs packages of its own
+
+    backend = request.getfixturevalue("source_db")
+    password = secrets.token_urlsafe(12) + "{;}"
+    with TdsServer(backend.dsn, user="sa", password=password) as tds:
+        yield SqlServer(
+            host="127.0.0.1",
+            port=tds.port,
+            user="sa",
+            password=password,
+            database=backend.name,
+        )
+
+
+@pytest.fixture
+def relay(sqlserver: SqlServer) -> Iterator[Relay]:
+    """A relay before ``sqlserver``; ``sqlserver.through(relay.port)`` is the way in."""
+    with Relay(sqlserver.host, sqlserver.port) as relay:
+        yield relay
+
+
+@contextmanager
+def _real(url: str) -> Iterator[SqlServer]:
+    parts = urlsplit(url)
+    server = SqlServer(
+        host=parts.hostname or "",
+        port=parts.port or 1433,
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        database="master",
+        is_real=True,
+    )
+    name = f"cdc_{uuid.uuid4().hex[:12]}"
+    server.execute(f"CREATE DATABASE {name}")
+    try:
+        yield replace(server, database=name)
+    finally:
+        server.execute(
+            f"ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE",
+            f"DROP DATABASE {name}",
+        )
