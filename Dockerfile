@@ -7,6 +7,10 @@ COPY cdc_daemon cdc_daemon
 RUN python -m venv /app && /app/bin/pip install --no-cache-dir -c config/constraints.txt .
 
 FROM python:3.11-slim
+# what Microsoft's ODBC driver, which comes as a wheel, needs of the system
+RUN apt-get update && apt-get install -y --no-install-recommends \
+        unixodbc libltdl7 libkrb5-3 libgssapi-krb5-2 \
+    && rm -rf /var/lib/apt/lists/*
 # two malloc arenas: threads that take turns would otherwise keep one each
 ENV PATH=/app/bin:$PATH \
     MALLOC_ARENA_MAX=2 \

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import resources
 
-from cdc_daemon.errors import ControlSchemaError
+from cdc_daemon.errors import Conflict, ControlSchemaError
 from cdc_daemon.model.config import TargetSpec
 from cdc_daemon.model.table import QualifiedName
 from cdc_daemon.ports.dialect import TargetDialect
@@ -64,7 +64,9 @@ class ControlSchema:
         if not await self.pending():
             return ()
         async with self.database.transaction() as session:
-            await session.execute(self.dialect.migration_lock)
+            ((alone,),) = await session.fetch(self.dialect.migration_lock)
+            if not alone:
+                raise Conflict(f"{self.target.control_schema}: another process migrates it")
             target = self.target
             for schema in (target.control_schema, target.bronze_schema, target.stage_schema):
                 await session.execute(self.dialect.create_schema(schema))

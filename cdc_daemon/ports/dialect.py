@@ -49,7 +49,7 @@ class TargetDialect(Protocol):
 
     @property
     def migration_lock(self) -> str:
-        """A statement that lets one transaction migrate at a time."""
+        """A query that lets one transaction migrate at a time; not true if it waited in vain."""
         ...
 
     @property

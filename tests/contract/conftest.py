@@ -16,12 +16,22 @@ from tests.contract.engines.flow import Flow
 from tests.contract.engines.memory import memory_engine
 from tests.contract.engines.postgresql import postgres_engine
 from tests.support.databases import Database, Databases
+from tests.support.left_out import missing_for_sqlserver
+from tests.support.sqlserver import SqlServer, a_sqlserver
+
+
+def _sqlserver(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[Engine]:
+    from tests.contract.engines.sqlserver import sqlserver_engine  # noqa: PLC0415 - needs drivers
+
+    return sqlserver_engine(request.getfixturevalue("contract_sqlserver"))
+
 
 Start = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Engine]]
 ENGINES: Mapping[str, Start] = MappingProxyType(
     {
         "memory": lambda _: memory_engine(),
         "postgresql": lambda request: postgres_engine(request.getfixturevalue("contract_db")),
+        **({} if missing_for_sqlserver() else {"sqlserver": _sqlserver}),
     }
 )
 
@@ -31,6 +41,15 @@ def contract_db(postgres: EmbeddedPostgres) -> Iterator[Database]:
     """One database for all contract tests: each has tables of its own there."""
     databases = Databases(postgres)
     yield databases.create()
+    databases.drop_all()
+
+
+@pytest.fixture(scope="session")
+def contract_sqlserver(postgres: EmbeddedPostgres) -> Iterator[SqlServer]:
+    """The same, of a SQL Server."""
+    databases = Databases(postgres)
+    with a_sqlserver(databases.create) as server:
+        yield server
     databases.drop_all()
 
 

@@ -102,11 +102,11 @@ def test_history_is_what_the_model_says(bench: Bench) -> None:
     bench.for_all(histories(), law)
 
 
-def test_memory_and_postgresql_make_one_history(memory_bench: Bench, postgres_bench: Bench) -> None:
-    """The same batches give the same versions, to the hash and the microsecond, on both engines."""
+def test_memory_and_databases_make_one_history(memory_bench: Bench, other_bench: Bench) -> None:
+    """The same batches give the same versions, to the hash and the microsecond, on any engines."""
 
     def law(history: list[Moment]) -> None:
-        ours, theirs = memory_bench.live(history), postgres_bench.live(history)
+        ours, theirs = memory_bench.live(history), other_bench.live(history)
         assert _numbered(ours.versions) == _numbered(theirs.versions)
         assert [replace(f, batch=0) for f in ours.feed] == [
             replace(f, batch=0) for f in theirs.feed
@@ -115,7 +115,7 @@ def test_memory_and_postgresql_make_one_history(memory_bench: Bench, postgres_be
             b.promoted.counts for b in theirs.captured
         ]
 
-    postgres_bench.for_all(histories(), law)
+    other_bench.for_all(histories(), law)
 
 
 def _span(version: Version):

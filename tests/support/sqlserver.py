@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,6 +22,7 @@ from cdc_daemon.databases.sqlserver.database import SqlServerDatabase
 from cdc_daemon.databases.sqlserver.drivers import microsoft_driver
 from cdc_daemon.model.config import ConnectionSpec, SqlServerSpec
 from cdc_daemon.model.secret import SecretKind, SecretRef
+from tests.support.databases import Database
 from tests.support.relay import Relay
 
 URL = "CDC_TEST_SQLSERVER_URL"
@@ -103,13 +104,20 @@ def opened(
 @pytest.fixture
 def sqlserver(request: pytest.FixtureRequest) -> Iterator[SqlServer]:
     """An empty database of a SQL Server."""
+    with a_sqlserver(lambda: request.getfixturevalue("source_db")) as server:
+        yield server
+
+
+@contextmanager
+def a_sqlserver(create: Callable[[], Database]) -> Iterator[SqlServer]:
+    """An empty database of the server named, or of the TDS server over one that ``create`` makes."""
     if url := os.environ.get(URL):
         with _real(url) as server:
             yield server
         return
     from tests.support.tds.server import TdsServer  # noqa: PLC0415 - it needs packages of its own
 
-    backend = request.getfixturevalue("source_db")
+    backend = create()
     password = secrets.token_urlsafe(12) + "{;}"
     with TdsServer(backend.dsn, user="sa", password=password) as tds:
         yield SqlServer(
@@ -144,6 +152,15 @@ def _real(url: str) -> Iterator[SqlServer]:
     try:
         yield replace(server, database=name)
     finally:
+        _dropped(server, name)
+
+
+def _dropped(server: SqlServer, name: str) -> None:
+    import pyodbc  # noqa: PLC0415 - where it is missing, these tests are left out
+
+    try:
+        server.execute(f"DROP DATABASE {name}")
+    except pyodbc.Error:  # somebody is still there
         server.execute(
             f"ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE",
             f"DROP DATABASE {name}",

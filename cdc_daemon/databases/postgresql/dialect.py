@@ -49,7 +49,7 @@ class PostgresDialect:
     materialized: str = "MATERIALIZED "
     close_rows: int | None = None
     now: str = "clock_timestamp()"
-    migration_lock: str = "SELECT pg_advisory_xact_lock(7165411)"
+    migration_lock: str = "SELECT true FROM (SELECT pg_advisory_xact_lock(7165411)) AS held"
     housekeeping_lock: str = "SELECT pg_try_advisory_xact_lock(7165411, hashtext($1))"
     max_identifier_bytes: int = 63
     max_key_bytes: int = 2_648  # nbtree takes 2,704, with headers and `_valid_from`

@@ -24,7 +24,7 @@ WHERE s.name = $1 AND o.name = $2 AND o.type IN ('U', 'V')
 # an alias type goes by the type it is based on; CLR types are based on none
 COLUMNS = """
 SELECT c.name, COALESCE(b.name, t.name), c.max_length, c.precision, c.scale,
-       CASE WHEN b.name IS NULL THEN t.is_user_defined ELSE 0 END,
+       CASE WHEN b.name IS NULL AND t.is_user_defined = 1 THEN 1 ELSE 0 END,
        CASE WHEN c.generated_always_type <> 0 OR b.name = 'timestamp' OR c.is_computed = 1
                  AND COLUMNPROPERTY(c.object_id, c.name, 'IsDeterministic') = 0
             THEN 0 ELSE 1 END,

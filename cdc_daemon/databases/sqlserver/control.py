@@ -7,22 +7,18 @@ from collections.abc import Sequence
 from cdc_daemon.databases.sqlserver.ddl import literal, qualified, quoted
 from cdc_daemon.model.table import QualifiedName
 
-LOCK_TIMEOUT = 51_222
-"""Thrown for 1222, lock timeout, which nobody but the server can throw."""
-
 # an owner that ends with the transaction: nobody has to release what a killed process held (law 7)
 _LOCK = (
     "DECLARE @granted int; EXEC @granted = sp_getapplock @Resource = {resource}, "
     "@LockMode = 'Exclusive', @LockOwner = 'Transaction'"
 )
-MIGRATION_LOCK = (
-    _LOCK.format(resource="N'cdc-daemon migrations'")
-    + f"; IF @granted < 0 THROW {LOCK_TIMEOUT}, N'somebody else migrates', 1"
-)
+_GRANTED = "; SELECT CASE WHEN @granted >= 0 THEN 1 ELSE 0 END"
+MIGRATION_LOCK = _LOCK.format(resource="N'cdc-daemon migrations'") + _GRANTED
 HOUSEKEEPING_LOCK = (
     "DECLARE @house nvarchar(255) = N'cdc-daemon housekeeping ' + $1; "
     + _LOCK.format(resource="@house")
-    + ", @LockTimeout = 0; SELECT CASE WHEN @granted >= 0 THEN 1 ELSE 0 END"
+    + ", @LockTimeout = 0"
+    + _GRANTED
 )
 
 

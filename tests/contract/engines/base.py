@@ -5,6 +5,7 @@ Rows are tuples of Python values in the order of the columns.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -162,10 +163,11 @@ class Specs:
     """Gives every test a table of its own."""
 
     _numbers: count[int] = field(default_factory=lambda: count(1))
+    _prefix: str = field(default_factory=lambda: f"t{secrets.token_hex(3)}")
 
     def fresh(self, guards: GuardLimits = GUARDS_OFF) -> TableSpec:
         """A table that nobody has seen yet."""
-        name = f"t{next(self._numbers)}"
+        name = f"{self._prefix}_{next(self._numbers)}"
         return TableSpec(
             id=TableId(SOURCE, SCHEMA, name),
             bronze=QualifiedName("bronze", f"{SOURCE}_{name}"),

@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyodbc
-from cdc_daemon.databases.sqlserver.database import SqlServerDatabase
-from cdc_daemon.databases.sqlserver.lock import LOCK_APPLICATION, SqlServerLocks
-from cdc_daemon.databases.sqlserver.source import SqlServerSource
 
 from cdc_daemon.bootstrap import app
 from cdc_daemon.control.events import ControlEvents
 from cdc_daemon.control.states import ControlStates, identity
+from cdc_daemon.databases.sqlserver.database import SqlServerDatabase
 from cdc_daemon.databases.sqlserver.dialect import SqlServerDialect
+from cdc_daemon.databases.sqlserver.lock import LOCK_APPLICATION, SqlServerLocks
+from cdc_daemon.databases.sqlserver.source import SqlServerSource
 from cdc_daemon.load.target import SqlTarget
 from cdc_daemon.model.config import ConfigSnapshot, LaneSpec, TargetSpec
 from cdc_daemon.model.table import QualifiedName, TableId, TableSpec
@@ -42,6 +42,8 @@ TARGET = "wh"
 DIALECT = SqlServerDialect()
 CLOSED_PORT = 1
 KEY_UNITS = 400
+HEARTBEAT_SECONDS = 0.2
+"""Nothing tells of a lost session but the next question to it."""
 _VERSION = (
     "_row_hash",
     "_operation",
@@ -254,7 +256,7 @@ async def sqlserver_engine(server: SqlServer) -> AsyncIterator[SqlServerEngine]:
                 batches=running.states,
                 states=running.states,
                 events=running.events,
-                locks=running.runner.locks,
+                locks=replace(running.runner.locks, heartbeat_seconds=HEARTBEAT_SECONDS),
             )
     finally:
         await asyncio.to_thread(own.close)

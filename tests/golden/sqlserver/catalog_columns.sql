@@ -1,5 +1,5 @@
 SELECT c.name, COALESCE(b.name, t.name), c.max_length, c.precision, c.scale,
-       CASE WHEN b.name IS NULL THEN t.is_user_defined ELSE 0 END,
+       CASE WHEN b.name IS NULL AND t.is_user_defined = 1 THEN 1 ELSE 0 END,
        CASE WHEN c.generated_always_type <> 0 OR b.name = 'timestamp' OR c.is_computed = 1
                  AND COLUMNPROPERTY(c.object_id, c.name, 'IsDeterministic') = 0
             THEN 0 ELSE 1 END,
