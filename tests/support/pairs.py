@@ -80,8 +80,9 @@ class Pair:
         """The source table, with that many rows."""
         self.source.execute(f"CREATE SCHEMA {SCHEMA}")
         self.source.execute(ACCOUNT)
-        values = ", ".join(f"({n}, 'n{n}', {n}.5, 'first')" for n in range(rows))
-        if rows:
+        for begin in range(0, rows, 500):  # a VALUES list has 1,000 rows at most
+            numbers = range(begin, min(rows, begin + 500))
+            values = ", ".join(f"({n}, 'n{n}', {n}.5, 'first')" for n in numbers)
             self.source.execute(f"INSERT INTO {SCHEMA}.{TABLE} ({COLUMNS}) VALUES {values}")
 
     def change(self, turn: int = 0) -> None:

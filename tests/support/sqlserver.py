@@ -10,7 +10,7 @@ import os
 import secrets
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -26,6 +26,14 @@ from tests.support.databases import Database
 from tests.support.relay import Relay
 
 URL = "CDC_TEST_SQLSERVER_URL"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """What the database allows: SNAPSHOT, READ_COMMITTED_SNAPSHOT."""
+
+    snapshot: bool = True
+    committed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,23 +111,32 @@ def opened(
 
 @pytest.fixture
 def sqlserver(request: pytest.FixtureRequest) -> Iterator[SqlServer]:
-    """An empty database of a SQL Server."""
-    with a_sqlserver(lambda: request.getfixturevalue("source_db")) as server:
+    """An empty database of a SQL Server; ``Snapshots`` as parametrized, else all of them."""
+    snapshots = getattr(request, "param", Snapshots())
+    with a_sqlserver(lambda: request.getfixturevalue("source_db"), snapshots) as server:
         yield server
 
 
 @contextmanager
-def a_sqlserver(create: Callable[[], Database]) -> Iterator[SqlServer]:
+def a_sqlserver(
+    create: Callable[[], Database], snapshots: Snapshots = Snapshots()
+) -> Iterator[SqlServer]:
     """An empty database of the server named, or of the TDS server over one that ``create`` makes."""
     if url := os.environ.get(URL):
-        with _real(url) as server:
+        with _real(url, snapshots) as server:
             yield server
         return
     from tests.support.tds.server import TdsServer  # noqa: PLC0415 - it needs packages of its own
 
     backend = create()
     password = secrets.token_urlsafe(12) + "{;}"
-    with TdsServer(backend.dsn, user="sa", password=password) as tds:
+    with TdsServer(
+        backend.dsn,
+        user="sa",
+        password=password,
+        snapshot_isolation_state=snapshots.snapshot,
+        is_read_committed_snapshot_on=snapshots.committed,
+    ) as tds:
         yield SqlServer(
             host="127.0.0.1",
             port=tds.port,
@@ -137,7 +154,9 @@ def relay(sqlserver: SqlServer) -> Iterator[Relay]:
 
 
 @contextmanager
-def _real(url: str) -> Iterator[SqlServer]:
+def _real(url: str, snapshots: Snapshots) -> Iterator[SqlServer]:
+    import pyodbc  # noqa: PLC0415 - where it is missing, these tests are left out
+
     parts = urlsplit(url)
     server = SqlServer(
         host=parts.hostname or "",
@@ -149,6 +168,12 @@ def _real(url: str) -> Iterator[SqlServer]:
     )
     name = f"cdc_{uuid.uuid4().hex[:12]}"
     server.execute(f"CREATE DATABASE {name}")
+    allow = f"ALTER DATABASE {name} SET"
+    with suppress(pyodbc.Error):  # an engine that has no such options always allows both
+        server.execute(
+            f"{allow} ALLOW_SNAPSHOT_ISOLATION {_on(snapshots.snapshot)}",
+            f"{allow} READ_COMMITTED_SNAPSHOT {_on(snapshots.committed)}",
+        )
     try:
         yield replace(server, database=name)
     finally:
@@ -165,3 +190,7 @@ def _dropped(server: SqlServer, name: str) -> None:
             f"ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE",
             f"DROP DATABASE {name}",
         )
+
+
+def _on(wanted: object) -> str:
+    return "ON" if wanted else "OFF"

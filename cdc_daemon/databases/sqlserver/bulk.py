@@ -1,4 +1,4 @@
-"""Rows into load tables: a stream of Arrow batches by bulk copy, or rows by ``executemany``.
+"""Rows into load tables: a stream of Arrow batches by bulk copy, or INSERT statements.
 
 A bulk copy is a session of its own, and what it loaded is committed. One batch is encoded while
 the last one is sent, never more (law 11).
@@ -11,14 +11,12 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 
 import polars as pl
 import pyarrow as pa
 
-from cdc_daemon.databases.sqlserver import drivers
-from cdc_daemon.databases.sqlserver.address import options
+from cdc_daemon.databases.sqlserver.address import is_microsoft, options
 from cdc_daemon.databases.sqlserver.ddl import qualified, quoted
 from cdc_daemon.databases.sqlserver.encode import encode, rows
 from cdc_daemon.databases.sqlserver.readers import ArrowReader
@@ -35,9 +33,10 @@ T = TypeVar("T")
 PIECE_ROWS = 50_000
 """Rows encoded at a time: about 10 MB of a usual table."""
 ROWS_AT_ONCE = 2_000
-"""Rows of Python values in one call of the driver."""
-_BYTES = "varbinary(16)"
-"""Of hashes."""
+"""Rows encoded at a time, as Python values."""
+_ROWS = 1_000
+_VALUES = 2_000
+"""What one statement takes: 1,000 rows, 2,100 parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +64,7 @@ class Bulk:
             await wire.execute(create)
             await wire.execute("BEGIN TRANSACTION")
             try:
-                loaded = await load_rows(wire, self.spec, table, columns, extra, frames)
+                loaded = await load_rows(wire, table, columns, extra, frames)
                 await wire.execute("COMMIT TRANSACTION")
             except BaseException:
                 await wire.close()  # which rolls back
@@ -76,44 +75,60 @@ class Bulk:
 def copies(spec: ConnectionSpec) -> bool:
     """Whether rows are loaded by bulk copy."""
     given = options(spec)
-    return given.bulk == "copy" and drivers.has_fast_rows(given.driver)
+    return given.bulk == "copy" and is_microsoft(given.driver)
 
 
 async def load_rows(
     wire: Wire,
-    spec: ConnectionSpec,
     table: QualifiedName,
     columns: Sequence[Column],
     extra: Sequence[str],
     frames: AsyncGenerator[pl.DataFrame, None],
 ) -> int:
     """Insert frames in the session of ``wire``; the number of rows."""
-    fast = drivers.has_fast_rows(options(spec).driver)
-    encoding = partial(_inserts, table, fast)
     loaded = 0
-    pieces = _encoded(encoding, ROWS_AT_ONCE, columns, extra, frames)
+    pieces = _encoded(rows, ROWS_AT_ONCE, columns, extra, frames)
+    insert = _Insert(table, columns, extra)
     async with aclosing(ahead(pieces)) as ready:
-        async for statement, values in ready:
+        async for piece in ready:
             with spent("load"):
-                await wire.load(statement, values, fast=fast)
-            loaded += len(values)
+                for begin in range(0, len(piece), insert.rows):
+                    await wire.load(*insert.statement(piece[begin : begin + insert.rows]))
+            loaded += len(piece)
     return loaded
 
 
-def _inserts(
-    table: QualifiedName,
-    fast: bool,  # noqa: FBT001 - bound by partial
-    frame: pl.DataFrame,
-    columns: Sequence[Column],
-    extra: Sequence[str],
-) -> tuple[str, list[tuple[Any, ...]]]:
-    """The statement and its rows; a driver that does not ask the server for types is told them."""
-    types = [load_type(column) for column in columns]
-    types += [_BYTES if frame[name].dtype == pl.UInt128 else "" for name in extra]
-    marks = ["?" if fast or not kind else f"CAST(? AS {kind})" for kind in types]
-    names = [quoted(name) for name in (*(column.field for column in columns), *extra)]
-    statement = f"INSERT INTO {qualified(table)} ({', '.join(names)}) VALUES ({', '.join(marks)})"
-    return statement, rows(frame, columns, extra)
+class _Insert:
+    """INSERT statements of many rows.
+
+    pyodbc's ``fast_executemany`` asks the server for types while it holds the interpreter's lock:
+    a network that is silent just then would stop the whole process.
+    """
+
+    def __init__(
+        self, table: QualifiedName, columns: Sequence[Column], extra: Sequence[str]
+    ) -> None:
+        names = [quoted(name) for name in (*(c.field for c in columns), *extra)]
+        self.rows = max(1, min(_ROWS, _VALUES // len(names)))
+        self._begin = f"INSERT INTO {qualified(table)} ({', '.join(names)}) VALUES "
+        kinds = [load_type(column) for column in columns]
+        # numbers of several scales in one list would be rounded to the one that fits them all
+        self._marks = [
+            f"CAST(? AS {kind})" if kind.startswith("decimal") else "?" for kind in kinds
+        ]
+        self._marks += ["?"] * len(extra)
+
+    def statement(self, piece: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+        """The statement for so many rows, and its values; a NULL is written out."""
+        lists = [
+            ", ".join(
+                "NULL" if value is None else mark
+                for value, mark in zip(row, self._marks, strict=True)
+            )
+            for row in piece
+        ]
+        values = [value for row in piece for value in row if value is not None]
+        return f"{self._begin}({'), ('.join(lists)})", values
 
 
 async def _copy(

@@ -11,7 +11,6 @@ import re
 from types import ModuleType
 from typing import cast
 
-from cdc_daemon.databases.sqlserver.address import is_microsoft
 from cdc_daemon.errors import DatabaseUnavailable
 
 _LIBRARY = re.compile(r"^([\w.+-]+\.(?:so|dylib)[\w.]*): cannot open")
@@ -54,11 +53,6 @@ def odbc_driver(given: str | None) -> str:
         DatabaseUnavailable: Microsoft's driver cannot be loaded; it says for want of what.
     """
     return given if given is not None else microsoft_driver()
-
-
-def has_fast_rows(given: str | None) -> bool:
-    """Whether the driver takes rows by the thousand in one call."""
-    return is_microsoft(given)
 
 
 def microsoft_driver() -> str:

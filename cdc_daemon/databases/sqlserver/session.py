@@ -73,11 +73,11 @@ class SqlServerSession:
         """Load frames into ``table``.
 
         With ``create``, in sessions of their own, committed: ``table`` is made by it first.
-        Without, row by row in this one.
+        Without, by INSERT statements in this one.
         """
         if create is not None:
             return await self.bulk.load(create, table, columns, extra, frames)
-        return await load_rows(self.wire, self.spec, table, columns, extra, frames)
+        return await load_rows(self.wire, table, columns, extra, frames)
 
     async def _strict(self) -> None:
         if not self.wire.broken:

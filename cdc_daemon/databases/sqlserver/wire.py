@@ -70,10 +70,9 @@ class Wire:
         rows = await self._call("reading", _awaited(self._cursor.fetchmany(most)))
         return rows
 
-    async def load(self, statement: str, rows: Sequence[Sequence[Any]], *, fast: bool) -> None:
-        """Run a statement with ``?`` once for each row; ``fast``: thousands at a time."""
-        self._cursor._impl.fast_executemany = fast  # noqa: SLF001 - aioodbc has no face for it
-        await self._call("bulk load", _awaited(self._cursor.executemany(statement, rows)))
+    async def load(self, statement: str, values: Sequence[object]) -> None:
+        """Run a statement with ``?`` as it is."""
+        await self._call("bulk load", self._execute(statement, values))
 
     async def rolled_back(self) -> None:
         """End whatever transaction is open, at the worst with the connection."""

@@ -1,0 +1,148 @@
+"""A SQL Server that falls silent: nobody waits long, and no process is kept from its end."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from asyncio.subprocess import PIPE
+
+import pytest
+
+from cdc_daemon.databases.sqlserver.database import SqlServerDatabase
+from cdc_daemon.errors import DatabaseUnavailable
+from cdc_daemon.model.config import PoolLimits
+from tests.support.relay import Relay
+from tests.support.sqlserver import SqlServer, opened
+
+pytestmark = [pytest.mark.sqlserver, pytest.mark.asyncio]
+
+SLOW = "WAITFOR DELAY '00:00:40'"
+
+
+async def ask(database: SqlServerDatabase) -> int:
+    async with database.session() as session:
+        return (await session.fetch("SELECT 7"))[0][0]
+
+
+async def read(database: SqlServerDatabase) -> None:
+    async with database.reader() as reader:
+        await reader.query("SELECT 1 AS n")
+
+
+async def test_a_server_that_does_not_answer(sqlserver: SqlServer, relay: Relay) -> None:
+    """A login that nobody answers ends within the timeout; the loop goes on meanwhile."""
+    database = opened(sqlserver.through(relay.port), connect_timeout_seconds=1)
+    relay.fall_silent()
+    began = time.monotonic()
+    for asking in (ask(database), read(database)):
+        with pytest.raises(DatabaseUnavailable, match="connecting"):
+            await asking
+    assert time.monotonic() - began < 15
+    relay.heal()
+    assert await ask(database) == 7
+    await database.aclose()
+
+
+async def test_cancelled_in_a_silent_network(sqlserver: SqlServer, relay: Relay) -> None:
+    """Nobody waits long for a connection that says nothing; its place is free again."""
+    limits = PoolLimits(max=2, acquire_timeout_seconds=1)
+    database = opened(sqlserver.through(relay.port), pool=limits, connect_timeout_seconds=1)
+    try:
+        for doing in (stuck_session, stuck_reader):
+            task = await doing(database, relay)
+            began = time.monotonic()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert time.monotonic() - began < 20
+            relay.heal()
+            assert await ask(database) == 7
+            await read(database)
+    finally:
+        relay.heal()
+        await database.aclose()
+
+
+async def stuck_session(database: SqlServerDatabase, relay: Relay) -> asyncio.Task[object]:
+    async def work(ready: asyncio.Event) -> None:
+        async with database.session() as session:
+            ready.set()
+            await session.execute(SLOW)
+
+    return await _stuck(work, relay)
+
+
+async def stuck_reader(database: SqlServerDatabase, relay: Relay) -> asyncio.Task[object]:
+    async def work(ready: asyncio.Event) -> None:
+        async with database.reader() as reader:
+            ready.set()
+            await reader.execute(SLOW)
+
+    return await _stuck(work, relay)
+
+
+async def _stuck(work, relay: Relay) -> asyncio.Task[object]:
+    ready = asyncio.Event()
+    task = asyncio.ensure_future(work(ready))
+    await ready.wait()
+    before = relay.passed
+    async with asyncio.timeout(20):
+        while relay.passed == before:  # noqa: ASYNC110 - what it waits for tells nobody
+            await asyncio.sleep(0)
+    relay.fall_silent()
+    return task
+
+
+PROGRAM = """
+import asyncio, sys
+from tests.integration.test_sqlserver_silence import SLOW
+from tests.support.sqlserver import SqlServer, opened
+
+async def hear(word):
+    assert await asyncio.to_thread(sys.stdin.readline) == word + "\\n"
+
+async def main(server):
+    database = opened(server, connect_timeout_seconds=1)
+    try:
+        async with database.session() as session, database.reader() as reader:
+            print("opened", flush=True)
+            await hear("go")
+            calls = [asyncio.ensure_future(one.execute(SLOW)) for one in (session, reader)]
+            await hear("stop")
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+    finally:
+        await database.aclose()
+    print("closed", flush=True)
+
+host, port, user, password, name = sys.argv[1:]
+asyncio.run(main(SqlServer(host=host, port=int(port), user=user, password=password, database=name)))
+"""
+STATEMENTS = 100
+"""Bytes that two statements have at least."""
+
+
+async def test_a_process_ends_though_its_server_is_silent(
+    sqlserver: SqlServer, relay: Relay
+) -> None:
+    """Law 7: threads that hang in a driver keep no process from its end, which is a clean one."""
+    own = sqlserver.through(relay.port)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", PROGRAM, own.host, str(own.port), own.user, own.password),
+        own.database,
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+    async with asyncio.timeout(60):
+        assert await process.stdout.readline() == b"opened\n"
+        before = relay.passed
+        process.stdin.write(b"go\n")
+        while relay.passed < before + STATEMENTS:  # noqa: ASYNC110 - what it waits for tells nobody
+            await asyncio.sleep(0)
+        relay.fall_silent()
+        out, err = await process.communicate(b"stop\n")
+    assert (process.returncode, out) == (0, b"closed\n"), err
+    assert err == b""

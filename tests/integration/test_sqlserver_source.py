@@ -1,0 +1,181 @@
+"""Tables of a SQL Server: every type exact, of one snapshot where there is one, each row once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import polars as pl
+import pytest
+import pytest_asyncio
+
+from cdc_daemon.databases.sqlserver.database import SqlServerDatabase
+from cdc_daemon.databases.sqlserver.readers import RowReader
+from cdc_daemon.databases.sqlserver.source import SqlServerSource
+from cdc_daemon.errors import TableNotFound
+from cdc_daemon.ports.work import accounted
+from tests.support.rig import table
+from tests.support.sqlserver import Snapshots, SqlServer, opened
+
+pytestmark = [pytest.mark.sqlserver, pytest.mark.asyncio]
+
+ONLY_COMMITTED, NONE = Snapshots(snapshot=False), Snapshots(snapshot=False, committed=False)
+MIXED = """CREATE TABLE dbo.mixed (
+    id bigint NOT NULL PRIMARY KEY, tiny tinyint, small smallint, n int, yes bit,
+    amount decimal(38,10), cash money, r real, f float(53), d date, t time(6), t7 time(7),
+    dt datetime, dt2 datetime2(6), dt7 datetime2(7), dto datetimeoffset(7), c nchar(5),
+    v nvarchar(40), m nvarchar(max), b varbinary(20), bm varbinary(max), u uniqueidentifier)"""
+VALUES = (
+    (
+        "INSERT INTO dbo.mixed VALUES (1, 255, -32768, -5, 1, "
+        "1234567890123456789012345678.0123456789, -922337203685477.5808, 1.5, 0.1, '0001-01-01', "
+        "'23:59:59.999999', '23:59:59.9999999', '2024-02-29 01:02:03.123', "
+        "'9999-12-31 23:59:59.999999', '2024-02-29 01:02:03.1234567', "
+        "'2024-02-29 01:02:03.1234567 +05:30', N'ab', N'Üx 😀 ', N'', 0x00FF, 0x, "
+        "'00112233-4455-6677-8899-aabbccddeeff')"
+    ),
+    "INSERT INTO dbo.mixed (id) VALUES (2)",
+)
+
+
+@pytest_asyncio.fixture
+async def database(sqlserver: SqlServer) -> AsyncIterator[SqlServerDatabase]:
+    database = opened(sqlserver)
+    yield database
+    await database.aclose()
+
+
+def numbers(sqlserver: SqlServer, count: int, text: str = "N'x'") -> None:
+    sqlserver.execute(
+        "CREATE TABLE dbo.numbers (id int NOT NULL PRIMARY KEY, v nvarchar(max))",
+        "INSERT INTO dbo.numbers VALUES (0, N'x')",
+    )
+    have = 1
+    while have < count:
+        sqlserver.execute(
+            f"INSERT INTO dbo.numbers SELECT id + {have}, {text} FROM dbo.numbers "
+            f"WHERE id + {have} < {count}"
+        )
+        have *= 2
+
+
+@pytest.fixture
+def source(database: SqlServerDatabase) -> SqlServerSource:
+    return SqlServerSource(database, 128)
+
+
+def spec(name: str):
+    return table(name, source="core", schema="dbo")
+
+
+async def rows(reading) -> pl.DataFrame:
+    async with aclosing(reading.batches(reading.table.columns)) as frames:
+        found = [frame async for frame in frames]
+    return pl.concat(found) if found else pl.DataFrame()
+
+
+async def test_every_type_comes_exactly(sqlserver: SqlServer, source: SqlServerSource) -> None:
+    """Law 6: both drivers give the same carriers of the same values."""
+    sqlserver.execute(MIXED, *VALUES)
+    async with source.read(spec("mixed")) as reading:
+        by_arrow = await rows(reading)
+        columns = reading.table.columns
+        selected = [c.name for c in columns]
+        assert await reading.table_now() == reading.table
+    row_reader = RowReader(await source.database.connect())
+    async with source.read(spec("mixed")) as reading:
+        by_rows = await rows(
+            type(reading)(
+                reading.source, row_reader, spec("mixed"), reading.table, reading.isolation, None
+            )
+        )
+    await row_reader.close()
+    assert by_arrow.equals(by_rows)
+    assert by_arrow.schema == {c.field: c.carrier for c in columns}
+    first = dict(zip(selected, by_arrow.sort("c0").row(0), strict=True))
+    assert first["tiny"] == 255
+    assert str(first["amount"]) == "1234567890123456789012345678.0123456789"
+    assert str(first["cash"]) == "-922337203685477.5808"
+    assert first["t7"] == "23:59:59.9999999"
+    assert first["dt7"] == "2024-02-29 01:02:03.1234567"
+    assert first["dto"] == "2024-02-29 01:02:03.1234567 +05:30"
+    assert (first["c"], first["v"], first["m"]) == ("ab   ", "Üx 😀 ", "")
+    assert (first["b"], first["bm"]) == (b"\x00\xff", b"")
+    assert first["u"].hex() == "00112233445566778899aabbccddeeff"
+    assert by_arrow.sort("c0").row(1) == (2, *[None] * (len(columns) - 1))
+
+
+async def test_count_and_rows_are_of_one_instant(
+    sqlserver: SqlServer, source: SqlServerSource
+) -> None:
+    """Under SNAPSHOT rows that come later are neither counted nor read, however often they are."""
+    numbers(sqlserver, 100)
+    async with source.read(spec("numbers")) as reading:
+        assert reading.table.snapshot
+        sqlserver.execute("INSERT INTO dbo.numbers VALUES (1000, N'late')")
+        assert await reading.count() == 100
+        assert (await rows(reading)).height == 100
+        assert (await rows(reading)).height == 100
+    async with source.read(spec("numbers")) as reading:
+        assert await reading.count() == 101
+
+
+@pytest.mark.parametrize(
+    ("sqlserver", "expected"), [(ONLY_COMMITTED, True), (NONE, False)], indirect=["sqlserver"]
+)
+async def test_without_snapshots_of_transactions(
+    sqlserver: SqlServer, source: SqlServerSource, expected: object
+) -> None:
+    """Law 10: one SELECT is one instant under READ_COMMITTED_SNAPSHOT, and else nothing is."""
+    numbers(sqlserver, 100)
+    async with source.read(spec("numbers")) as reading:
+        assert await reading.count() is None
+        assert reading.table.snapshot is expected
+        assert (await rows(reading)).height == 100
+        assert await reading.table_now() == reading.table
+
+
+@pytest.mark.parametrize("sqlserver", [ONLY_COMMITTED], indirect=True)
+async def test_columns_that_change_are_noticed(
+    sqlserver: SqlServer, source: SqlServerSource
+) -> None:
+    """The catalog after the last row is another one's than before the first."""
+    numbers(sqlserver, 10)
+    async with source.read(spec("numbers")) as reading:
+        assert (await rows(reading)).height == 10
+        assert await reading.table_now() == reading.table
+    async with source.read(spec("numbers")) as reading:
+        await rows(reading)
+        await asyncio.to_thread(sqlserver.execute, "ALTER TABLE dbo.numbers ADD extra int")
+        assert await reading.table_now() != reading.table
+
+
+async def test_a_table_that_is_not_there(source: SqlServerSource) -> None:
+    """It is named before anything is read."""
+    with pytest.raises(TableNotFound, match=r"core\.dbo\.nope"):
+        async with source.read(spec("nope")):
+            pass
+
+
+async def test_all_rows_come_once(sqlserver: SqlServer, source: SqlServerSource) -> None:
+    """Many batches, of growing size: no row is lost or doubled between them; time is accounted."""
+    numbers(sqlserver, 5_000)
+    spent: dict[str, float] = {}
+    with accounted(spent):
+        async with source.read(spec("numbers")) as reading:
+            found = await rows(reading)
+    assert found["c0"].sort().to_list() == list(range(5_000))
+    assert spent["extract"] > 0
+    assert spent["decode"] > 0
+
+
+async def test_rows_nobody_wants_any_more(sqlserver: SqlServer, source: SqlServerSource) -> None:
+    """A reading that is left in the middle leaves nothing behind."""
+    numbers(sqlserver, 20_000)
+    async with (
+        source.read(spec("numbers")) as reading,
+        aclosing(reading.batches(reading.table.columns)) as frames,
+    ):
+        await anext(frames)
+    assert source.database.stats("source")[1].open == 0
