@@ -95,7 +95,8 @@ async def _stuck(work, relay: Relay) -> asyncio.Task[object]:
 
 
 PROGRAM = """
-import asyncio, sys
+import asyncio, os, sys
+from cdc_daemon.databases.sqlserver.threads import hanging
 from tests.integration.test_sqlserver_silence import SLOW
 from tests.support.sqlserver import SqlServer, opened
 
@@ -119,6 +120,8 @@ async def main(server):
 
 host, port, user, password, name = sys.argv[1:]
 asyncio.run(main(SqlServer(host=host, port=int(port), user=user, password=password, database=name)))
+assert hanging()
+os._exit(0)  # as the command line does where a call hangs
 """
 STATEMENTS = 100
 """Bytes that two statements have at least."""
