@@ -54,9 +54,15 @@ _SPECIAL = {
 }
 
 
-def canonical(column: Column, *, key: bool = False) -> pl.Expr:  # noqa: C901 - one case a type
+def canonical(column: Column, *, key: bool = False) -> pl.Expr:
     """The canonical form of ``column``'s values, as a String expression; NULL stays NULL."""
-    value = pl.col(column.field)
+    return canonical_form(pl.col(column.field), column, key=key)
+
+
+def canonical_form(  # noqa: C901 - one case a type
+    value: pl.Expr, column: Column, *, key: bool = False
+) -> pl.Expr:
+    """The same for any ``value`` that has the type and the carrier of ``column``."""
     match column.type:
         case Boolean():
             return value.cast(pl.Int8).cast(pl.String)
@@ -65,7 +71,7 @@ def canonical(column: Column, *, key: bool = False) -> pl.Expr:  # noqa: C901 - 
         case Integer() | Time():
             return value.cast(pl.String)
         case Decimal():
-            return _decimal(column)
+            return _decimal(value, column)
         case Float():
             positive = pl.when(value == 0).then(0.0).otherwise(value)
             return _float(positive if key else value)
@@ -81,8 +87,8 @@ def canonical(column: Column, *, key: bool = False) -> pl.Expr:  # noqa: C901 - 
             return value
 
 
-def _decimal(column: Column) -> pl.Expr:
-    text = pl.col(column.field).cast(pl.String)
+def _decimal(value: pl.Expr, column: Column) -> pl.Expr:
+    text = value.cast(pl.String)
     match column.carrier:
         case pl.Decimal(scale=0):
             return text

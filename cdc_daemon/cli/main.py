@@ -41,6 +41,8 @@ def run() -> int:
     signals.install()
     code = main(sys.argv[1:], signals)
     _flush()
+    if _hangs():
+        os._exit(code)
     return code
 
 
@@ -104,6 +106,12 @@ def _stoppable(command: Command, args: Namespace, signals: Signals) -> int:
             signals.stops(None)  # what is left is to wait for threads
 
     return int(asyncio.run(stoppable()))
+
+
+def _hangs() -> bool:
+    """Whether a driver's call has not come back: what Python does at its end would wait for it."""
+    threads = sys.modules.get("cdc_daemon.databases.sqlserver.threads")
+    return threads is not None and bool(threads.hanging())
 
 
 def _mention(error: BaseException | None) -> None:

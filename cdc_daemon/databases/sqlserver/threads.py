@@ -8,10 +8,12 @@ from concurrent.futures import Executor, Future
 from contextvars import copy_context
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_Calls: TypeAlias = "SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]"
 
 
 class OneThread(Executor):
@@ -22,8 +24,8 @@ class OneThread(Executor):
     """
 
     def __init__(self, name: str) -> None:
-        self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=_work, args=(self._calls,), name=name, daemon=True)
+        self._calls: _Calls = SimpleQueue()
+        self._thread = _Thread(self._calls, name)
         self._starting = threading.Lock()
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -48,16 +50,34 @@ def aside(call: Callable[[], object]) -> Future[Any]:
     return future
 
 
-def _work(calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]) -> None:
-    while (asked := calls.get()) is not None:
-        future, call = asked
-        if future.set_running_or_notify_cancel():
-            try:
-                result = call()
-            except BaseException as error:  # noqa: BLE001 - it is told to who asked, as any executor does
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-                del result
-        # a connection that nobody waits for any more is closed here, not in the loop
-        del asked, future, call
+def hanging() -> bool:
+    """Whether a driver's call has not come back.
+
+    Such a process ends by ``os._exit``: the drivers' own clean-up at a usual exit would wait for
+    the call, or crash when it comes back in the middle of it.
+    """
+    return any(isinstance(t, _Thread) and t.busy for t in threading.enumerate())
+
+
+class _Thread(threading.Thread):
+    def __init__(self, calls: _Calls, name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self.busy = False
+        self._calls = calls
+
+    def run(self) -> None:
+        while (asked := self._calls.get()) is not None:
+            future, call = asked
+            if future.set_running_or_notify_cancel():
+                self.busy = True
+                try:
+                    result = call()
+                except BaseException as error:  # noqa: BLE001 - told to who asked, as any executor
+                    self.busy = False
+                    future.set_exception(error)
+                else:
+                    self.busy = False
+                    future.set_result(result)
+                    del result
+            # a connection that nobody waits for any more is closed here, not in the loop
+            del asked, future, call

@@ -89,7 +89,7 @@ class Wire:
         self.broken = True
         if self._left:
             return
-        closing = asyncio.ensure_future(self._connection.close())
+        closing = asyncio.ensure_future(self._closed())
         closing.add_done_callback(noticed)
         if (await asyncio.wait({closing}, timeout=ROLLBACK_SECONDS))[0]:
             self._left = True
@@ -102,7 +102,13 @@ class Wire:
         self.broken = True
         if not self._left:
             self._left = True
-            leave(self._connection, self._thread, self._calls)
+            leave(self._connection, self._thread, self._cursor._impl, self._calls)  # noqa: SLF001
+
+    async def _closed(self) -> None:
+        try:
+            await self._cursor.close()
+        finally:
+            await self._connection.close()
 
     async def _execute(self, text: str, values: Sequence[object]) -> int:
         cursor, touched = self._cursor, 0
@@ -148,12 +154,25 @@ class Wire:
 def leave(
     connection: Any,  # noqa: ANN401 - not typed
     thread: OneThread,
+    cursor: Any = None,  # noqa: ANN401 - not typed
     calls: Interruptible | None = None,
 ) -> None:
-    """Have aioodbc's connection closed in its thread: its finalizer would block the loop."""
+    """Have aioodbc's connection closed in its thread: its finalizer would block the loop.
+
+    The cursor is closed, and let go of, before it: a finalizer that finds it open leaves an error
+    in whatever thread it happens to run.
+    """
     raw, connection._conn = connection._conn, None  # noqa: SLF001
+
+    def closed() -> None:
+        try:
+            if cursor is not None:
+                cursor.close()
+        finally:
+            raw.close()
+
     if raw is not None:
-        thread.submit(raw.close if calls is None else calls.closing(raw.close))
+        thread.submit(closed if calls is None else calls.closing(closed))
     thread.shutdown()
 
 

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from cdc_daemon.databases.sqlserver.threads import OneThread, aside
+from cdc_daemon.databases.sqlserver.threads import OneThread, aside, hanging
 
 WHO: ContextVar[str] = ContextVar("who")
 
@@ -64,6 +64,20 @@ def test_a_call_that_was_given_up_is_not_made() -> None:
     thread.submit(int).result(10)
     thread.shutdown()
     assert made == []
+
+
+def test_a_call_that_has_not_come_back_is_told() -> None:
+    """Who ends the process can ask; a thread that only waits for calls is none that hangs."""
+    thread, begun, go = OneThread("t"), threading.Event(), threading.Event()
+    thread.submit(int).result(10)
+    assert not hanging()
+    call = thread.submit(lambda: (begun.set(), go.wait()))
+    begun.wait()
+    assert hanging()
+    go.set()
+    call.result(10)
+    assert not hanging()
+    thread.shutdown()
 
 
 def test_a_call_that_hangs_does_not_keep_the_process() -> None:
