@@ -23,7 +23,7 @@ MILLION = 1_000_000
 @pytest.mark.parametrize(
     ("small", "large"),
     [
-        (100_000, 400_000),
+        (200_000, 400_000),  # fewer do not fill every stage
         pytest.param(MILLION, 5 * MILLION, marks=pytest.mark.long),
         pytest.param(5 * MILLION, 20 * MILLION, marks=pytest.mark.long),
     ],
