@@ -26,6 +26,8 @@ from tests.support.process import environment
 from tests.support.sqlserver import SqlServer, a_sqlserver
 
 STEPS = ("first", "1 % changed", "unchanged")
+_NOT_FAST = ("code", "body")
+"""``fast_executemany`` has limits with char and (max) columns."""
 ONE_BY_ONE = 20_000
 """Rows that are inserted in two ways: one of them takes its time."""
 _COLUMNS = """id bigint NOT NULL PRIMARY KEY, n int NOT NULL, ratio float NULL,
@@ -77,14 +79,14 @@ def _copied(end: SqlServer, table: str, rows: pl.DataFrame) -> float:
 
 def _inserted(end: SqlServer, table: str, rows: pl.DataFrame) -> float:
     """``fast_executemany``; the seconds."""
-    marks = ", ".join("?" * rows.width)
+    names, marks = ", ".join(rows.columns), ", ".join("?" * rows.width)
     values = rows.rows()
     connection = end.connect()
     connection.autocommit = False
     cursor = connection.cursor()
     cursor.fast_executemany = True
     began = time.monotonic()
-    cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", values)
+    cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
     connection.commit()
     seconds = time.monotonic() - began
     connection.close()
@@ -96,7 +98,7 @@ def compared(end: SqlServer, rows: pl.DataFrame) -> Iterator[tuple[str, float]]:
     for name, load in (("bulk copy", _copied), ("fast_executemany", _inserted)):
         table = f"dbo.{name.replace(' ', '_')}"
         end.execute(f"CREATE TABLE {table} ({_COLUMNS})")
-        yield name, load(end, table, rows)
+        yield name, load(end, table, rows.drop(_NOT_FAST))
 
 
 def batches(pair: Pair, target: str) -> Iterator[tuple[str, str, float, float]]:
