@@ -23,14 +23,14 @@ def pytest_configure() -> None:
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Without Microsoft's drivers the suites of SQL Server are left out, which the header says."""
+    """Without Microsoft's drivers the suites of SQL Server are left out, and the summary says so."""
     return True if is_left_out(collection_path) else None
 
 
-def pytest_report_header() -> list[str]:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What is left out on this machine, and how to have it."""
-    missing = missing_for_sqlserver()
-    return [f"left out: the suites of SQL Server: {missing}"] if missing else []
+    if missing := missing_for_sqlserver():
+        terminalreporter.write_line(f"left out: the suites of SQL Server: {missing}")
 
 
 @pytest.fixture(scope="session")
