@@ -18,12 +18,14 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from cdc_daemon.databases.sqlserver.address import native
+from cdc_daemon.model.config import TlsSpec
 from tests.benchmarks import server
 from tests.benchmarks.measure import measured
 from tests.support.databases import Database
 from tests.support.pairs import SCHEMA, TABLE, Pair
 from tests.support.process import environment
-from tests.support.sqlserver import SqlServer, a_sqlserver
+from tests.support.sqlserver import SqlServer, a_sqlserver, connection
 
 STEPS = ("first", "1 % changed", "unchanged")
 _NOT_FAST = ("code", "body")
@@ -65,15 +67,12 @@ def _copied(end: SqlServer, table: str, rows: pl.DataFrame) -> float:
     """Bulk copy; the seconds."""
     import mssql_python  # noqa: PLC0415 - where it is missing, nothing of this is asked for
 
-    login = f"Server={end.host},{end.port};Database={end.database};UID={end.user}"
-    secret = end.password.replace("}", "}}")
-    connection = mssql_python.connect(
-        f"{login};PWD={{{secret}}};Encrypt=yes;TrustServerCertificate=yes", autocommit=True
-    )
+    (reached,) = native(connection("own", end, tls=TlsSpec(mode="require")), end.password)
+    session = mssql_python.connect(reached, autocommit=True)
     began = time.monotonic()
-    connection.cursor().bulkcopy_arrow(table, rows, column_mappings=rows.columns, table_lock=True)
+    session.cursor().bulkcopy_arrow(table, rows, column_mappings=rows.columns, table_lock=True)
     seconds = time.monotonic() - began
-    connection.close()
+    session.close()
     return seconds
 
 
@@ -81,15 +80,15 @@ def _inserted(end: SqlServer, table: str, rows: pl.DataFrame) -> float:
     """``fast_executemany``; the seconds."""
     names, marks = ", ".join(rows.columns), ", ".join("?" * rows.width)
     values = rows.rows()
-    connection = end.connect()
-    connection.autocommit = False
-    cursor = connection.cursor()
+    session = end.connect()
+    session.autocommit = False
+    cursor = session.cursor()
     cursor.fast_executemany = True
     began = time.monotonic()
     cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
-    connection.commit()
+    session.commit()
     seconds = time.monotonic() - began
-    connection.close()
+    session.close()
     return seconds
 
 

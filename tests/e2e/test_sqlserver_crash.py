@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,8 @@ class Stop:
 
     at: int = 0
     said: list[str] = field(default_factory=list)
+    kill: Callable[[], None] = lambda: None
+    """Whoever runs the batch is gone, in the midst of it."""
     reached: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -41,9 +43,6 @@ class Stop:
         if here:
             self.kill()
             self.reached.set()
-
-    def kill(self) -> None:
-        """Whoever runs the batch is gone, in the midst of it."""
 
     def before(self, number: int) -> None:
         """Counts anew."""

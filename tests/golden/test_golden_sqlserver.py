@@ -6,7 +6,6 @@ Law 6: what runs on a target changes only where a person saw the difference. Wit
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,6 +31,7 @@ from cdc_daemon.schema.types import (
     Uuid,
 )
 from tests.factories import make_column, make_spec, make_table
+from tests.support.golden import approved
 
 FOLDER = Path(__file__).parent / "sqlserver"
 TABLE = make_table(
@@ -124,10 +124,8 @@ STATEMENTS = {
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_the_statement_is_the_approved_one(name):
     """No change of the code changes SQL that nobody looked at (law 6)."""
-    path, statement = FOLDER / f"{name}.sql", STATEMENTS[name] + ";\n"
-    if os.environ.get("CDC_UPDATE_GOLDEN") == "1":
-        path.write_text(statement, encoding="utf-8")
-    assert path.read_text(encoding="utf-8") == statement
+    statement = STATEMENTS[name] + ";\n"
+    assert approved(FOLDER, name, statement) == statement
 
 
 def test_every_approved_file_belongs_to_a_statement():

@@ -7,17 +7,9 @@ from collections.abc import Iterator
 import pyodbc
 import pytest
 
-from cdc_daemon.databases.postgresql.embedded import EmbeddedPostgres
 from tests.support.databases import Database
 from tests.support.tds.server import TdsServer
-from tests.support.tds_clients import odbc, served, served_database
-
-
-@pytest.fixture(scope="module")
-def place(postgres: EmbeddedPostgres) -> Iterator[tuple[TdsServer, Database]]:
-    """The server of this module."""
-    with served_database(postgres) as place:
-        yield place
+from tests.support.tds_clients import odbc, served
 
 
 @pytest.fixture

@@ -2,54 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-
 import pyodbc
 import pytest
 
-from cdc_daemon.databases.postgresql.embedded import EmbeddedPostgres
-from tests.support.databases import Database
-from tests.support.tds.server import TdsServer
-from tests.support.tds_clients import odbc, served_database
+from tests.support.tds_clients import Site
 
 GET = (
     "DECLARE @r int; EXEC @r = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', "
     "@LockOwner = '{owner}', @LockTimeout = {timeout}; SELECT @r"
 )
-
-
-@dataclass(frozen=True)
-class Site:
-    """A server, its database, and connections that are closed at the end."""
-
-    server: TdsServer
-    database: Database
-    connect: Callable[..., pyodbc.Connection]
-
-
-@pytest.fixture(scope="module")
-def place(postgres: EmbeddedPostgres) -> Iterator[tuple[TdsServer, Database]]:
-    """The server of this module."""
-    with served_database(postgres) as place:
-        yield place
-
-
-@pytest.fixture
-def site(place: tuple[TdsServer, Database]) -> Iterator[Site]:
-    """The server with one empty table; connections are closed at the end."""
-    server, database = place
-    made: list[pyodbc.Connection] = []
-
-    def connect(**options: bool | str) -> pyodbc.Connection:
-        made.append(odbc(server, database, **options))
-        return made[-1]
-
-    first = connect()
-    first.execute("DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, v nvarchar(10))")
-    yield Site(server, database, connect)
-    for connection in made:
-        connection.close()
 
 
 def get_lock(connection: pyodbc.Connection, owner: str = "Session", timeout: int = 0) -> int:

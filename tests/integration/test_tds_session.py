@@ -2,50 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import pyodbc
 import pytest
 
-from cdc_daemon.databases.postgresql.embedded import EmbeddedPostgres
+from cdc_daemon.databases.sqlserver.drivers import microsoft_driver
 from tests.support.databases import Database
-from tests.support.tds.server import TdsServer
-from tests.support.tds_clients import number, odbc, odbc_driver, served, served_database
-
-
-@dataclass(frozen=True)
-class Site:
-    """A server, its database, and connections that are closed at the end."""
-
-    server: TdsServer
-    database: Database
-    connect: Callable[..., pyodbc.Connection]
-
-
-@pytest.fixture(scope="module")
-def place(postgres: EmbeddedPostgres) -> Iterator[tuple[TdsServer, Database]]:
-    """The server of this module."""
-    with served_database(postgres) as place:
-        yield place
-
-
-@pytest.fixture
-def site(place: tuple[TdsServer, Database]) -> Iterator[Site]:
-    """The server with one empty table; connections are closed at the end."""
-    server, database = place
-    made: list[pyodbc.Connection] = []
-
-    def connect(**options: bool | str) -> pyodbc.Connection:
-        made.append(odbc(server, database, **options))
-        return made[-1]
-
-    first = connect()
-    first.execute("DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, v nvarchar(10))")
-    yield Site(server, database, connect)
-    for connection in made:
-        connection.close()
+from tests.support.tds_clients import Site, number, odbc, served
 
 
 @pytest.mark.parametrize("encrypt", ["no", "optional", "yes", "mandatory"])
@@ -59,7 +23,7 @@ def test_a_wrong_password_is_refused(site: Site) -> None:
     """A login with another password raises 18456."""
     with pytest.raises(pyodbc.Error, match="18456"):
         pyodbc.connect(
-            f"DRIVER={odbc_driver()};SERVER=tcp:127.0.0.1,{site.server.port};UID=sa;PWD=no;Encrypt=no"
+            f"DRIVER={microsoft_driver()};SERVER=tcp:127.0.0.1,{site.server.port};UID=sa;PWD=no;Encrypt=no"
         )
 
 

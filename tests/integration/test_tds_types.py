@@ -11,10 +11,9 @@ from decimal import Decimal
 import pyodbc
 import pytest
 
-from cdc_daemon.databases.postgresql.embedded import EmbeddedPostgres
 from tests.support.databases import Database
 from tests.support.tds.server import TdsServer
-from tests.support.tds_clients import number, odbc, served_database
+from tests.support.tds_clients import number, odbc
 
 BIG = Decimal(12345678901234567890123456789012345678)
 CASES = [
@@ -69,13 +68,6 @@ CASES = [
         uuid.UUID("6f9619ff-8b86-d011-b42d-00c04fc964ff"),
     ),
 ]
-
-
-@pytest.fixture(scope="module")
-def place(postgres: EmbeddedPostgres) -> Iterator[tuple[TdsServer, Database]]:
-    """The server of this module."""
-    with served_database(postgres) as place:
-        yield place
 
 
 @pytest.fixture

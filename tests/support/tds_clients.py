@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 
 import mssql_python
-import mssql_python_odbc
 import pyodbc
 
 from cdc_daemon.databases.postgresql.embedded import EmbeddedPostgres
+from cdc_daemon.databases.sqlserver.drivers import microsoft_driver
 from tests.support.databases import Database, Databases
 from tests.support.tds.server import TdsServer
 
 USER, PASSWORD = "sa", "Passw0rd!"
-
-
-def odbc_driver() -> Path:
-    """Microsoft's driver for this system, out of the wheel ``mssql-python-odbc``."""
-    folder = Path(mssql_python_odbc.__file__).parent
-    found = sorted(folder.rglob("debian_ubuntu/**/libmsodbcsql*.so*"))
-    return found[0]
 
 
 @contextmanager
@@ -46,10 +39,35 @@ def odbc(
 ) -> pyodbc.Connection:
     """A pyodbc connection through Microsoft's driver."""
     return pyodbc.connect(
-        f"DRIVER={odbc_driver()};SERVER=tcp:127.0.0.1,{server.port};DATABASE={database.name};"
+        f"DRIVER={microsoft_driver()};SERVER=tcp:127.0.0.1,{server.port};DATABASE={database.name};"
         f"UID={USER};PWD={PASSWORD};Encrypt={encrypt};TrustServerCertificate=yes",
         autocommit=autocommit,
     )
+
+
+@dataclass(frozen=True)
+class Site:
+    """A server, its database, and connections that are closed at the end."""
+
+    server: TdsServer
+    database: Database
+    connect: Callable[..., pyodbc.Connection]
+
+
+@contextmanager
+def a_site(server: TdsServer, database: Database) -> Iterator[Site]:
+    """The server with one empty table."""
+    made: list[pyodbc.Connection] = []
+
+    def connect(**options: bool | str) -> pyodbc.Connection:
+        made.append(odbc(server, database, **options))
+        return made[-1]
+
+    first = connect()
+    first.execute("DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, v nvarchar(10))")
+    yield Site(server, database, connect)
+    for connection in made:
+        connection.close()
 
 
 def native(server: TdsServer, database: Database) -> mssql_python.Connection:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cdc_daemon.databases.described import all_there, carried, chosen_key
 from cdc_daemon.databases.postgresql.types import CatalogType, logical_type
-from cdc_daemon.errors import NoKey, TableNotFound, UnsupportedType
+from cdc_daemon.errors import TableNotFound
 from cdc_daemon.model.table import TableId, TableSpec
 from cdc_daemon.ports.sql import SqlSession
 from cdc_daemon.schema.naming import target_name
 from cdc_daemon.schema.table import Column, SourceTable
-from cdc_daemon.schema.types import Decimal, may_be_key
+from cdc_daemon.schema.types import Decimal
 
 RELATION = """
 SELECT c.oid, c.relkind::text FROM pg_catalog.pg_class c
@@ -92,7 +93,8 @@ async def describe(
         NoKey, UnsupportedType: naming the columns in question.
     """
     columns = _columns(spec, await session.fetch(COLUMNS, relation.oid), name_bytes)
-    key = _key(spec, columns, await session.fetch(KEYS, relation.oid))
+    found = await session.fetch(KEYS, relation.oid)
+    key = chosen_key(spec, columns, tuple(found[0][0]) if found else ())
     return SourceTable(
         columns=tuple(_as_key(c) if c.name in key else c for c in columns), key=key, snapshot=True
     )
@@ -106,13 +108,7 @@ def _as_key(column: Column) -> Column:
 def _columns(
     spec: TableSpec, rows: Sequence[tuple[Any, ...]], name_bytes: int
 ) -> tuple[Column, ...]:
-    known = {row[0] for row in rows}
-    absent = [name for name in (*spec.key, *spec.exclude_columns) if name not in known]
-    if absent:
-        raise TableNotFound(
-            f"{spec.id}: no column {', '.join(absent)}",
-            remedy="Correct `key:` or `exclude_columns:` of the table; case counts.",
-        )
+    all_there(spec, {row[0] for row in rows})
     columns: list[Column] = []
     refused: list[str] = []
     for row in rows:
@@ -132,11 +128,7 @@ def _columns(
                 native=catalog.spelled,
             )
         )
-    if refused:
-        raise UnsupportedType(f"{spec.id}: cannot carry column {', '.join(refused)} exactly")
-    if not columns:
-        raise UnsupportedType(f"{spec.id}: the table has no columns")
-    return tuple(columns)
+    return carried(spec, columns, refused)
 
 
 def _catalog_type(row: tuple[Any, ...]) -> CatalogType:
@@ -157,24 +149,3 @@ def _catalog_type(row: tuple[Any, ...]) -> CatalogType:
             spelled=element[3],
         ),
     )
-
-
-def _key(
-    spec: TableSpec, columns: Sequence[Column], found: Sequence[tuple[Any, ...]]
-) -> tuple[str, ...]:
-    key = spec.key or (tuple(found[0][0]) if found else ())
-    if not key:
-        raise NoKey(f"{spec.id}: no primary key and no unique index over NOT NULL columns")
-    by_name = {column.name: column for column in columns}
-    excluded = [name for name in key if name not in by_name]
-    if excluded:
-        raise NoKey(f"{spec.id}: key column {', '.join(excluded)} is excluded")
-    unfit = [
-        f"{name} ({by_name[name].native})" for name in key if not may_be_key(by_name[name].type)
-    ]
-    if unfit:
-        raise UnsupportedType(
-            f"{spec.id}: {', '.join(unfit)} cannot be in a key: equal values print differently",
-            remedy="Configure other key columns (`key:` of the table).",
-        )
-    return key

@@ -42,11 +42,6 @@ _MICROSOFT = re.compile(r"msodbcsql|ODBC Driver \d+ for SQL Server", re.IGNORECA
 _INTENTS = ("ReadWrite", "ReadOnly")
 
 
-def options(spec: ConnectionSpec) -> SqlServerSpec:
-    """What only SQL Server has; its defaults where nothing is configured."""
-    return spec.sqlserver
-
-
 def is_microsoft(driver: str | None) -> bool:
     """Whether an ODBC driver, by name or path, is Microsoft's; None is."""
     return driver is None or _MICROSOFT.search(driver) is not None
@@ -54,7 +49,7 @@ def is_microsoft(driver: str | None) -> bool:
 
 def issues(spec: ConnectionSpec) -> Iterator[str]:
     """What of the settings cannot be kept, each with what to do instead."""
-    mode, given = spec.tls.mode, options(spec)
+    mode, given = spec.tls.mode, spec.sqlserver
     microsoft = is_microsoft(given.driver)
     if mode == "verify-ca":
         yield (
@@ -91,7 +86,7 @@ def odbc(
     spec: ConnectionSpec, password: str | None, driver: str, application: str = APPLICATION
 ) -> str:
     """For pyodbc, through ``driver``: a path, or a name of the driver manager's."""
-    given = options(spec)
+    given = spec.sqlserver
     if not is_microsoft(given.driver):
         return _text({"Driver": driver, **_freetds(spec, given, password), "APP": application})
     keywords = {
@@ -110,7 +105,7 @@ def odbc(
 
 def native(spec: ConnectionSpec, password: str | None) -> tuple[str, ...]:
     """For mssql-python, which takes no partner: the servers, in the order to be tried."""
-    given = options(spec)
+    given = spec.sqlserver
     servers = [_server(spec, spec.host, given.instance)]
     if given.failover_partner is not None:
         servers.append(given.failover_partner)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import polars as pl
 import pyarrow as pa
 
-from cdc_daemon.databases.sqlserver.address import is_microsoft, options
+from cdc_daemon.databases.sqlserver.address import is_microsoft
 from cdc_daemon.databases.sqlserver.ddl import qualified, quoted
 from cdc_daemon.databases.sqlserver.encode import encode, rows
 from cdc_daemon.databases.sqlserver.readers import ArrowReader
@@ -74,7 +74,7 @@ class Bulk:
 
 def copies(spec: ConnectionSpec) -> bool:
     """Whether rows are loaded by bulk copy."""
-    given = options(spec)
+    given = spec.sqlserver
     return given.bulk == "copy" and is_microsoft(given.driver)
 
 

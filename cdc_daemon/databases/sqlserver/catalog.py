@@ -8,13 +8,13 @@ from enum import Enum
 from itertools import takewhile
 from typing import Any
 
+from cdc_daemon.databases.described import all_there, carried, chosen_key
 from cdc_daemon.databases.sqlserver.types import CatalogType, logical_type
-from cdc_daemon.errors import NoKey, TableNotFound, UnsupportedType
+from cdc_daemon.errors import TableNotFound
 from cdc_daemon.model.table import TableId, TableSpec
 from cdc_daemon.ports.sql import SqlSession
 from cdc_daemon.schema.naming import target_name
 from cdc_daemon.schema.table import Column, SourceTable
-from cdc_daemon.schema.types import may_be_key
 
 RELATION = """
 SELECT o.object_id FROM sys.objects o JOIN sys.schemas s ON s.schema_id = o.schema_id
@@ -118,11 +118,13 @@ async def describe(
     """
     found = await _relation(session, spec.id)
     rows = [_row(row) for row in await session.fetch(COLUMNS, found)]
-    _all_there(spec, {row.name for row in rows})
+    all_there(spec, {row.name for row in rows})
     taken = [row for row in rows if row.name not in spec.exclude_columns]
     masked = [row.name for row in taken if row.masked and not await _shown(session, spec, row.name)]
     columns = _columns(spec, taken, masked, name_bytes)
-    key = _key(spec, columns, await session.fetch(KEYS, found))
+    keys = await session.fetch(KEYS, found)
+    best = takewhile(lambda row: row[0] == keys[0][0], keys)
+    key = chosen_key(spec, columns, tuple(row[1] for row in best))
     return SourceTable(columns=columns, key=key, snapshot=snapshot)
 
 
@@ -150,15 +152,6 @@ def _row(row: tuple[Any, ...]) -> _Row:
     return _Row(name, catalog, bool(hashed), bool(masked), bool(encrypted))
 
 
-def _all_there(spec: TableSpec, known: set[str]) -> None:
-    absent = [name for name in (*spec.key, *spec.exclude_columns) if name not in known]
-    if absent:
-        raise TableNotFound(
-            f"{spec.id}: no column {', '.join(absent)}",
-            remedy="Correct `key:` or `exclude_columns:` of the table; case counts.",
-        )
-
-
 def _columns(
     spec: TableSpec, rows: Sequence[_Row], masked: Sequence[str], name_bytes: int
 ) -> tuple[Column, ...]:
@@ -180,30 +173,4 @@ def _columns(
                 hashed=row.hashed,
             )
         )
-    if refused:
-        raise UnsupportedType(f"{spec.id}: cannot carry column {', '.join(refused)} exactly")
-    if not columns:
-        raise UnsupportedType(f"{spec.id}: the table has no columns")
-    return tuple(columns)
-
-
-def _key(
-    spec: TableSpec, columns: Sequence[Column], found: Sequence[tuple[Any, ...]]
-) -> tuple[str, ...]:
-    best = takewhile(lambda row: row[0] == found[0][0], found)
-    key = spec.key or tuple(row[1] for row in best)
-    if not key:
-        raise NoKey(f"{spec.id}: no primary key and no unique index over NOT NULL columns")
-    by_name = {column.name: column for column in columns}
-    excluded = [name for name in key if name not in by_name]
-    if excluded:
-        raise NoKey(f"{spec.id}: key column {', '.join(excluded)} is excluded")
-    unfit = [
-        f"{name} ({by_name[name].native})" for name in key if not may_be_key(by_name[name].type)
-    ]
-    if unfit:
-        raise UnsupportedType(
-            f"{spec.id}: {', '.join(unfit)} cannot be in a key: equal values print differently",
-            remedy="Configure other key columns (`key:` of the table).",
-        )
-    return key
+    return carried(spec, columns, refused)

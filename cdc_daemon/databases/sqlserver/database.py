@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
-from cdc_daemon.databases.sqlserver.address import APPLICATION, check, is_microsoft, options
+from cdc_daemon.databases.sqlserver.address import APPLICATION, check, is_microsoft
 from cdc_daemon.databases.sqlserver.bulk import Bulk
 from cdc_daemon.databases.sqlserver.opening import answers, connected
 from cdc_daemon.databases.sqlserver.pool import Pool
@@ -104,7 +104,7 @@ class SqlServerDatabase:
     @asynccontextmanager
     async def reader(self) -> AsyncIterator[Reader]:
         """A connection for one read: of the Arrow driver, or of the ODBC driver configured."""
-        if is_microsoft(options(self.spec).driver):
+        if is_microsoft(self.spec.sqlserver.driver):
             async with self._arrow() as arrow:
                 yield arrow
         else:

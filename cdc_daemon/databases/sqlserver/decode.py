@@ -14,7 +14,6 @@ from uuid import UUID
 import polars as pl
 import pyarrow as pa
 
-from cdc_daemon.databases.hashes import hash_numbers
 from cdc_daemon.errors import Unrepresentable
 from cdc_daemon.ports.source import DoesNotFit
 from cdc_daemon.schema.table import Column
@@ -34,20 +33,6 @@ def decode(batch: pa.RecordBatch, columns: Sequence[Column]) -> pl.DataFrame:
         Unrepresentable: a text that was read as bytes does hold one.
     """
     return pl.DataFrame([_series(column, batch.column(n)) for n, column in enumerate(columns)])
-
-
-def decode_versions(
-    batch: pa.RecordBatch, key: Sequence[Column], own: Sequence[str]
-) -> pl.DataFrame:
-    """Rows of ``select_open_versions``: the key as ``decode`` has it, then hash, recipe and later.
-
-    ``own`` are the names of those three.
-    """
-    hashes, *others = (batch.column(len(key) + n) for n in range(len(own)))
-    return decode(batch, key).with_columns(
-        hash_numbers(pl.Series(own[0], hashes)),
-        *(pl.Series(name, values) for name, values in zip(own[1:], others, strict=True)),
-    )
 
 
 def from_rows(rows: Iterable[Sequence[Any]], columns: Sequence[Column]) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cdc_daemon.databases.sqlserver import drivers
-from cdc_daemon.databases.sqlserver.address import APPLICATION, odbc, options
+from cdc_daemon.databases.sqlserver.address import APPLICATION, odbc
 from cdc_daemon.databases.sqlserver.errors import translated
 from cdc_daemon.databases.sqlserver.parameters import with_offset
 from cdc_daemon.databases.sqlserver.set_options import CHECK, refuse_others, setup
@@ -93,7 +93,7 @@ async def _connection(
 ) -> Any:  # noqa: ANN401 - not typed
     loop = asyncio.get_running_loop()
     aioodbc = await loop.run_in_executor(thread, drivers.aioodbc)
-    driver = await loop.run_in_executor(thread, drivers.odbc_driver, options(spec).driver)
+    driver = await loop.run_in_executor(thread, drivers.odbc_driver, spec.sqlserver.driver)
     return await aioodbc.connect(
         dsn=odbc(spec, password, driver, application),
         autocommit=True,

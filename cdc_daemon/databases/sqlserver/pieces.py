@@ -13,15 +13,14 @@ import pyarrow as pa
 from cdc_daemon.cdc.compare import LATER, VERSION
 from cdc_daemon.cdc.row_hash import HASH
 from cdc_daemon.databases.hashes import hash_numbers
-from cdc_daemon.databases.sqlserver.decode import decode, decode_versions, from_rows
+from cdc_daemon.databases.sqlserver.decode import decode, from_rows
 from cdc_daemon.databases.sqlserver.readers import Piece, Reader
+from cdc_daemon.databases.versions import decoded_versions
 from cdc_daemon.ports.ahead import ahead
 from cdc_daemon.ports.work import spent
 from cdc_daemon.schema.table import Column
 
 T = TypeVar("T")
-
-_OWN = (HASH, VERSION, LATER)
 
 
 async def decoded(
@@ -57,7 +56,7 @@ def rows_of(piece: Piece, columns: Sequence[Column]) -> pl.DataFrame:
 def versions_of(piece: Piece, key: Sequence[Column]) -> pl.DataFrame:
     """Open versions: the key, then hash, recipe, and whether they began later."""
     if isinstance(piece, pa.RecordBatch):
-        return decode_versions(piece, key, _OWN)
+        return decoded_versions(piece, key, decode)
     width = len(key)
     hashes, recipes, later = zip(*(row[width:] for row in piece), strict=True)
     return from_rows([row[:width] for row in piece], key).with_columns(

@@ -6,7 +6,7 @@ Rows are tuples of Python values in the order of the columns.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
@@ -174,6 +174,48 @@ class Specs:
             stage=QualifiedName("stage", f"{SOURCE}_{name}"),
             guards=guards,
         )
+
+
+VERSION_COLUMNS = (
+    "_row_hash",
+    "_operation",
+    "_valid_from",
+    "_valid_to",
+    "_is_current",
+    "_closed_by",
+    "_batch_id",
+    "_closed_batch_id",
+)
+FED_COLUMNS = ("_operation", "_batch_id", "_changed_at")
+
+
+def versions_of(rows: Iterable[Row], shape: Shape) -> list[Version]:
+    """Rows of bronze, the shape's columns and then ``VERSION_COLUMNS``, by key and then by time."""
+    width = len(shape.types)
+    found = []
+    for row in rows:
+        row_hash, operation, begin, end, current, by, batch, closed = row[width:]
+        found.append(
+            Version(
+                key=shape.key_of(row),
+                row=row[:width],
+                row_hash=int.from_bytes(row_hash),
+                operation=operation,
+                valid_from=begin,
+                valid_to=end,
+                is_current=current,
+                closed_by=by,
+                batch=batch,
+                closed_batch=closed,
+            )
+        )
+    return in_order(found)
+
+
+def fed_of(rows: Iterable[Row], shape: Shape) -> list[Fed]:
+    """Rows of stage, the shape's columns and then ``FED_COLUMNS``, in order."""
+    fed = [Fed(row=row[:-3], operation=row[-3], batch=row[-2], changed_at=row[-1]) for row in rows]
+    return feed_in_order(fed, shape)
 
 
 def in_order(versions: Sequence[Version]) -> list[Version]:

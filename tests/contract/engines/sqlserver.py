@@ -24,14 +24,16 @@ from cdc_daemon.model.config import ConfigSnapshot, LaneSpec, TargetSpec
 from cdc_daemon.model.table import QualifiedName, TableId, TableSpec
 from cdc_daemon.schema.types import LogicalType, Text
 from tests.contract.engines.base import (
+    FED_COLUMNS,
     SOURCE,
+    VERSION_COLUMNS,
     Fed,
     Recorded,
     Row,
     Shape,
     Version,
-    feed_in_order,
-    in_order,
+    fed_of,
+    versions_of,
 )
 from tests.support.recorded import RecordedProgress, RecordedTelemetry
 from tests.support.rig import table
@@ -44,16 +46,6 @@ CLOSED_PORT = 1
 KEY_UNITS = 400
 HEARTBEAT_SECONDS = 0.2
 """Nothing tells of a lost session but the next question to it."""
-_VERSION = (
-    "_row_hash",
-    "_operation",
-    "_valid_from",
-    "_valid_to",
-    "_is_current",
-    "_closed_by",
-    "_batch_id",
-    "_closed_batch_id",
-)
 _OF_TABLE = "source = ? AND schema_name = ? AND table_name = ?"
 
 
@@ -107,34 +99,12 @@ class SqlServerEngine:
         await self._do(f"ALTER TABLE {_of(spec)} ADD {DIALECT.quote(name)} {kind} NULL")
 
     async def versions(self, spec: TableSpec, shape: Shape) -> list[Version]:
-        rows = await self._rows(spec.bronze, (*shape.types, *_VERSION))
-        width = len(shape.types)
-        found = []
-        for row in rows:
-            row_hash, operation, begin, end, current, by, batch, closed = row[width:]
-            found.append(
-                Version(
-                    key=shape.key_of(row),
-                    row=row[:width],
-                    row_hash=int.from_bytes(row_hash),
-                    operation=operation,
-                    valid_from=begin,
-                    valid_to=end,
-                    is_current=current,
-                    closed_by=by,
-                    batch=batch,
-                    closed_batch=closed,
-                )
-            )
-        return in_order(found)
+        columns = (*shape.types, *VERSION_COLUMNS)
+        return versions_of(await self._rows(spec.bronze, columns), shape)
 
     async def feed(self, spec: TableSpec, shape: Shape) -> list[Fed]:
-        names = (*shape.types, "_operation", "_batch_id", "_changed_at")
-        rows = await self._rows(spec.stage, names)
-        fed = [
-            Fed(row=row[:-3], operation=row[-3], batch=row[-2], changed_at=row[-1]) for row in rows
-        ]
-        return feed_in_order(fed, shape)
+        columns = (*shape.types, *FED_COLUMNS)
+        return fed_of(await self._rows(spec.stage, columns), shape)
 
     async def raise_epoch(self, table: TableId) -> None:
         await self._state(table, "epoch = epoch + 1")

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cdc_daemon.databases.sqlserver.decode import decode, decode_versions, from_rows
+from cdc_daemon.databases.sqlserver.decode import decode, from_rows
+from cdc_daemon.databases.sqlserver.pieces import versions_of
 from cdc_daemon.errors import Unrepresentable
 from cdc_daemon.ports.source import DoesNotFit
 from cdc_daemon.schema.types import (
@@ -225,7 +226,7 @@ def test_open_versions_have_key_hash_recipe_and_later():
         pa.array([True]),
     ]
     batch = pa.RecordBatch.from_arrays(arrays, list("abcde"))
-    frame = decode_versions(batch, key, ("_row_hash", "_hash_version", "_later"))
+    frame = versions_of(batch, key)
     assert frame.schema == {
         "c0": pl.String,
         "c1": pl.Int32,
