@@ -8,11 +8,13 @@
     │  ├─ Conflict                backoff  1     deadlock, serialization, lock timeout, full disk
     │  ├─ AccessDenied            manual   3
     │  └─ StatementFailed         manual   1
+    │     └─ RowRefused           manual   1     for a value: the row goes to quarantine
     ├─ DataError                                 what the source holds cannot become history
     │  ├─ NullKey, DuplicateKey   manual   1
     │  ├─ KeyTooLong              manual   1
     │  ├─ Unrepresentable         manual   1
     │  ├─ TooManyChanges          manual   1
+    │  ├─ RowRejected             manual   1     a value that a rule does not let pass
     │  └─ GuardTripped            manual   1     a person looks, then ``release``
     ├─ SchemaError
     │  ├─ TableNotFound           manual   1
@@ -20,7 +22,8 @@
     │  ├─ UnsupportedType         manual   1
     │  ├─ IncompatibleChange      manual   1
     │  ├─ SchemaMoved             backoff  1     the source changed while it was read
-    │  └─ NotBronze               manual   1     the target table is not one of ours
+    │  ├─ NotBronze               manual   1     the target table is not one of ours
+    │  └─ RulesDoNotFit           manual   1     rules of transformation and the table's columns
     ├─ ClockSkew                  manual   1
     ├─ ControlSchemaError         manual   3     newer than this daemon, or not there
     ├─ LandingFailed              backoff  1     the landing disk is full or not writable
@@ -135,6 +138,10 @@ class StatementFailed(DatabaseError):
     remedy = "Nothing was written. Look the code up, correct the cause, then `release` the table."
 
 
+class RowRefused(StatementFailed):
+    """The database does not take the value of some row; which one is found by trying."""
+
+
 class DataError(CdcError):
     """What the source holds cannot become history."""
 
@@ -184,6 +191,12 @@ class TooManyChanges(DataError):
     remedy = "If the change is wanted, raise `max_batch_rows:` of the table and `release` it."
 
 
+class RowRejected(DataError):
+    """A value cannot be transformed, and its rule says that the table is to stop for it."""
+
+    remedy = "Correct the rows at the source, or give the rule another `on_failure:`."
+
+
 class SchemaError(CdcError):
     """Source and target do not fit together."""
 
@@ -226,6 +239,12 @@ class NotBronze(SchemaError):
     """The target table is there, but it is not a history this daemon could have written."""
 
     remedy = "Rename or drop the table, or set `target_table:`."
+
+
+class RulesDoNotFit(SchemaError):
+    """Rules of transformation that the table's columns, as they are now, do not allow."""
+
+    remedy = "Nothing was read. Correct the rules, reload, then `release` the table."
 
 
 class ClockSkew(CdcError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.guard import Guard
 from cdc_daemon.model.run import Batch
 from cdc_daemon.model.table import QualifiedName, TableId, TableSpec
-from cdc_daemon.model.window import Window
+from cdc_daemon.model.window import WHOLE, Window
 from cdc_daemon.ports.control import Feed
 from cdc_daemon.ports.dialect import TargetDialect
 from cdc_daemon.ports.sql import SqlDatabase, SqlSession
@@ -26,7 +27,7 @@ _OF_TABLE = "source = $1 AND schema_name = $2 AND table_name = $3"
 _COLUMNS = (
     "source, schema_name, table_name, epoch, last_instant, last_batch_id, last_success_at, "
     "open_versions, failures, paused, held_reason, held_guards, held_at, accepted_guards, "
-    "last_started_at, last_ended_at, last_retry, triggered_at"
+    "last_started_at, last_ended_at, last_retry, triggered_at, rules"
 )
 
 
@@ -159,9 +160,11 @@ class ControlStates:
         async with self.database.session() as session:
             rows = await session.fetch(
                 f"SELECT extracted FROM {self._name('batch')} "
-                f"WHERE {_OF_TABLE} AND status = 'promoted' ORDER BY batch_id DESC "
+                f"WHERE {_OF_TABLE} AND status = 'promoted' AND window_name = $4 "
+                f"ORDER BY batch_id DESC "
                 f"OFFSET 0 ROWS FETCH NEXT {limit:d} ROWS ONLY",
                 *identity(spec.id),
+                WHOLE.name,
             )
         return tuple(int(row[0]) for row in rows)
 
@@ -184,7 +187,7 @@ class ControlStates:
 
 def _state(row: tuple[Any, ...]) -> TableState:
     source, schema, name, epoch, instant, batch, success, opened, failures, *word = row
-    paused, reason, guards, held_at, accepted, started, ended, retry, triggered = word
+    paused, reason, guards, held_at, accepted, started, ended, retry, triggered, rules = word
     return TableState(
         table=TableId(source, schema, name),
         epoch=epoch,
@@ -202,6 +205,7 @@ def _state(row: tuple[Any, ...]) -> TableState:
         last_ended=ended,
         retry=Retry(retry) if retry else None,
         triggered=triggered,
+        rules=json.loads(rules) if rules else None,
     )
 
 

@@ -16,7 +16,7 @@ from cdc_daemon.model.event import Event
 from cdc_daemon.model.guard import Guard
 from cdc_daemon.model.run import Batch
 from cdc_daemon.model.table import TableId, TableSpec
-from cdc_daemon.model.window import Window
+from cdc_daemon.model.window import WHOLE, Window
 from cdc_daemon.ports.control import Feed
 from cdc_daemon.ports.flow import Begun
 
@@ -98,7 +98,7 @@ class MemoryControl:
         rows = [
             counts.extracted
             for batch, status, counts in self.batches.values()
-            if batch.table == spec.id and status == "promoted"
+            if batch.table == spec.id and status == "promoted" and batch.window == WHOLE
         ]
         return tuple(reversed(rows[-limit:]))
 

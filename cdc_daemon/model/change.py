@@ -16,6 +16,9 @@ class Operation(Enum):
     REOPEN = "R"
     """The key was deleted once and is back."""
     DELETE = "D"
+    REWRITE = "W"
+    """The open version gets other values in place: nothing changed but the rules. On the way to
+    the target only; history and feed never say so."""
 
 
 POSITION = "_position"
@@ -97,6 +100,12 @@ class Counts:
     reopened: int = 0
     deleted: int = 0
     unchanged: int = 0
+    rewritten: int = 0
+    """Open versions that were given other values in place, as new rules have them."""
+    quarantined: int = 0
+    """Rows that could not be carried."""
+    filtered: int = 0
+    """Rows that a filter left out."""
 
     @property
     def opened(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,6 +39,9 @@ class TableState:
     """What the last attempt asked for, where it did not succeed."""
     triggered: datetime | None = None
     """When an operator last asked for a batch at once."""
+    rules: Mapping[str, str] | None = None
+    """What is done to the values of each column in the open versions (``Resolved.descriptions``);
+    None where no batch has said so yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

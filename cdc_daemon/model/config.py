@@ -86,6 +86,8 @@ class ControlSpec:
     event_days: int = 90
     batch_days: int = 400
     """Of attempts that changed nothing: those that did are kept, their instants are history."""
+    quarantine_days: int = 90
+    """Of entries that are resolved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,13 @@ class Guard(Enum):
     """Too large a share of the open versions would be closed as deleted."""
     UPDATES = "updates"
     """Too large a share of the open versions would change."""
+    QUARANTINE = "quarantine"
+    """Too large a share of the rows cannot be carried."""
+    RULES = "rules"
+    """Rules or keys of transformation changed, and open versions would change by that alone.
+    Who accepts it begins new versions."""
+    REWRITE = "rewrite"
+    """Never trips: who accepts it accepts ``RULES``, and has open versions rewritten in place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,5 +41,9 @@ class GuardLimits:
     usual_batches: int = 14
     max_delete_share: float = 0.5
     max_update_share: float = 0.5
+    max_quarantine_share: float = 0.01
+    """Of the rows that were read; below ``min_rows`` of them, it trips where none is left."""
+    max_null_key_share: float = 0.0
+    """Rows without a value in the key that go to quarantine; above it, they stop the table."""
     allow_empty: bool = False
     """Whether the table is one that is empty now and then."""

@@ -33,6 +33,8 @@ class Job:
     """The epoch by which it was found due: with another one, somebody else did it meanwhile."""
     max_reads: int | None = None
     """Tables of its source that may be read at once."""
+    replay: frozenset[int] | None = None
+    """Digests of keys in quarantine: of all rows that are read, only theirs go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
+from typing import Any
 
 from cdc_daemon.model.guard import GuardLimits
 from cdc_daemon.model.schedule import Timing
@@ -38,6 +41,35 @@ class QualifiedName:
         return f"{self.schema}.{self.name}"
 
 
+class RuleChange(Enum):
+    """What becomes of open versions where a rule or a key changed what their values come to."""
+
+    ASK = "ask"
+    """The table is held: a person looks at ``plan``, and chooses."""
+    VERSION = "version"
+    """New versions begin."""
+    REWRITE = "rewrite"
+    """Open versions get the new values in place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSpec:
+    """A rule of transformation as it is configured: which columns, and what becomes of them."""
+
+    use: str
+    """The kind (``transformation.registry``), a preset, or a plug-in's name."""
+    origin: str
+    """Where it is written, for messages."""
+    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    """As they are written; where one takes a key or a salt, a ``SecretRef``."""
+    column: str | None = None
+    pattern: str | None = None
+    types: frozenset[str] = frozenset()
+    case_sensitive: bool = False
+    shared: bool = False
+    """Written for many tables: a column that one of them does not have is no mistake."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSpec:
     """One configured table, with every default filled in."""
@@ -54,6 +86,9 @@ class TableSpec:
     guards: GuardLimits = field(default_factory=GuardLimits)
     max_batch_rows: int = 1_000_000
     """Changes one batch may promote after the first load (DESIGN 7)."""
+    rules: tuple[RuleSpec, ...] = ()
+    """What is done to rows before they land, in this order."""
+    on_rule_change: RuleChange = RuleChange.ASK
 
     @property
     def current_view(self) -> QualifiedName:

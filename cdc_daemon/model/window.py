@@ -13,3 +13,5 @@ class Window:
 
 
 WHOLE = Window()
+REPLAY = Window("replay")
+"""The rows in quarantine: it moves no checkpoint."""
