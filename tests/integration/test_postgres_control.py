@@ -159,6 +159,9 @@ async def test_what_a_success_leaves_on_record(source_db: Database, target_db: D
             "reopened": 0,
             "deleted": 1,
             "unchanged": 1,
+            "rewritten": 0,
+            "quarantined": 0,
+            "filtered": 0,
         }
         assert await rig.rows(
             "SELECT count(DISTINCT run_id), min(seconds) > 0 FROM cdc.pipeline_event"
