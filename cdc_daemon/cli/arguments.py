@@ -53,7 +53,10 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     _add_config(parser, default=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_run, _once, _plan, _validate_config, _status, _operator, _control, _demo):
+    for add in (
+        *(_run, _once, _plan, _validate_config, _status, _operator),
+        *(_quarantine, _control, _demo),
+    ):
         add(commands)
     return parser
 
@@ -63,6 +66,13 @@ def _command(commands: Commands, name: str, *, runs: str, does: str) -> Parser:
     parser.set_defaults(runs=f"cdc_daemon.cli.{runs}", by_itself=False)
     _add_config(parser, default=SUPPRESS)
     return parser
+
+
+def _actions(commands: Commands, name: str, does: str) -> Commands:
+    parser = commands.add_parser(name, help=does, description=f"{does.capitalize()}.")
+    _add_config(parser, default=SUPPRESS)
+    actions: Commands = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    return actions
 
 
 def _add_config(parser: Parser, *, default: str | None) -> None:
@@ -142,11 +152,34 @@ def _operator(commands: Commands) -> None:
         _add_tables(parser, "+")
 
 
+def _quarantine(commands: Commands) -> None:
+    actions = _actions(commands, "quarantine", "rows that could not be carried")
+    does = "what is open, by table, column and reason"
+    parser = _command(actions, "list", runs="quarantine:list_causes", does=does)
+    _add_tables(parser, "*", "; none: all")
+    parser.add_argument("--json", action="store_true", help="as one JSON document")
+
+    does = "the entries of a table, newest first; keys by digest"
+    parser = _command(actions, "show", runs="quarantine:show_entries", does=does)
+    parser.add_argument("table", metavar="TABLE", help=_TABLE)
+    parser.add_argument("--all", action="store_true", help="resolved ones, too")
+    parser.add_argument(
+        "--limit", metavar="N", type=_positive, default=100, help="entries at most; default 100"
+    )
+    parser.add_argument("--json", action="store_true", help="as one JSON document")
+
+    does = "delete what is resolved; rows of the target are left as they are"
+    parser = _command(actions, "purge", runs="quarantine:purge", does=does)
+    _add_tables(parser, "*", "; none: all")
+    parser.add_argument(
+        "--open",
+        action="store_true",
+        help="what is open, too: it comes back with the next batch that finds it",
+    )
+
+
 def _control(commands: Commands) -> None:
-    does = "the daemon's own tables in the target"
-    parser = commands.add_parser("control", help=does, description=f"{does.capitalize()}.")
-    _add_config(parser, default=SUPPRESS)
-    actions: Commands = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    actions = _actions(commands, "control", "the daemon's own tables in the target")
     _command(actions, "plan", runs="control:control_plan", does="the migrations that are pending")
     _command(actions, "apply", runs="control:control_apply", does="apply them, all or none")
 

@@ -65,7 +65,7 @@ async def _pause(app: App, state: TableState) -> str:
     if state.paused:
         return "already paused; nothing changed"
     await app.states.pause(state.table)
-    await _record(app, state.table, "OPERATOR_PAUSE")
+    await record(app, state.table, "OPERATOR_PAUSE")
     return "paused; a batch that runs is finished, no new one begins"
 
 
@@ -73,7 +73,7 @@ async def _resume(app: App, state: TableState) -> str:
     if not state.paused:
         return "not paused; nothing changed"
     await app.states.resume(state.table)
-    await _record(app, state.table, "OPERATOR_RESUME")
+    await record(app, state.table, "OPERATOR_RESUME")
     return "resumed" + ("; still held" if state.held is not None else "")
 
 
@@ -82,19 +82,20 @@ async def _release(app: App, state: TableState) -> str:
         # releasing again would take back the guards the first release let pass
         return "not held; nothing changed"
     passed = _names(await app.states.release(state.table))
-    await _record(app, state.table, "OPERATOR_RELEASE", guards=passed, held=state.held)
+    await record(app, state.table, "OPERATOR_RELEASE", guards=passed, held=state.held)
     guards = f"the next batch passes: {passed}" if passed else "no guard is passed"
     return f"released; {guards}" + ("; still paused" if state.paused else "")
 
 
 async def _trigger(app: App, state: TableState) -> str:
     await app.states.trigger(state.table)
-    await _record(app, state.table, "OPERATOR_TRIGGER")
+    await record(app, state.table, "OPERATOR_TRIGGER")
     waits = "held" if state.held is not None else "paused" if state.paused else ""
     return "triggered" + (f"; but it is {waits}" if waits else "")
 
 
-async def _record(app: App, table: TableId, kind: str, **detail: str) -> None:
+async def record(app: App, table: TableId, kind: str, **detail: str | int) -> None:
+    """Put on record what an operator did, and who it was; what is empty is left out."""
     told = {name: value for name, value in detail.items() if value}
     await app.events.record(
         Event(

@@ -10,10 +10,12 @@ The JSON document, whose field names stay; instants are ISO 8601 in UTC, null wh
       schedule          "every 15m", "cron 0 2 * * * Europe/Berlin"
       last_batch        the last attempt: batch_id, status (running, promoted, failed, skipped,
                         cancelled, abandoned), error_kind, read_at, finished_at, extracted,
-                        inserted, updated, reopened, deleted, unchanged; null before the first
+                        inserted, updated, reopened, deleted, unchanged, rewritten, quarantined,
+                        filtered; null before the first
       last_success_at   when the last batch was promoted
       lag_seconds       now less last_success_at
       rows              rows the last promoted batch read
+      quarantined       of these, rows that it could not carry
       open_versions     keys that are there now
       due, due_at       whether, and from when on, a scheduler would run it: by schedule, after
                         failures by backoff, never in a blackout; null where it would not
@@ -100,6 +102,10 @@ def _show(console: Console, shown: Sequence[TableStatus]) -> None:
             reason = each.record.state.held.removeprefix(f"{each.table}: ")
             show(console, f"{each.table} is held: {reason}", style="red")
             show(console, f"  remedy: `cdc-daemon release {each.table}` when it is dealt with")
+        if each.record.quarantined:
+            count = f"{each.record.quarantined:,} row{'s' * (each.record.quarantined > 1)}"
+            show(console, f"{each.table}: {count} in quarantine", style="yellow")
+            show(console, f"  which: `cdc-daemon quarantine show {each.table}`")
         if not each.configured:
             show(console, f"{each.table}: no longer configured")
 

@@ -80,6 +80,7 @@ class TableStatus:
             "last_success_at": _instant(state.last_success),
             "lag_seconds": self.lag_seconds,
             "rows": self.record.rows,
+            "quarantined": self.record.quarantined,
             "open_versions": state.open_versions,
             "due": self.due,
             "due_at": _instant(self.due_at),

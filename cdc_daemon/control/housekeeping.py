@@ -41,6 +41,8 @@ class Retention:
 
     events: timedelta
     batches: timedelta
+    quarantine: timedelta
+    """After an entry was resolved."""
     usual: int
     """Promoted batches of each table that are kept, whatever their age."""
 
@@ -51,6 +53,7 @@ def retention(config: ConfigSnapshot) -> Retention:
     return Retention(
         events=timedelta(days=config.control.event_days),
         batches=timedelta(days=config.control.batch_days),
+        quarantine=timedelta(days=config.control.quarantine_days),
         usual=max(usual),
     )
 
@@ -61,12 +64,14 @@ class _Rows:
 
     table: str
     number: str
-    """The column they are numbered by, younger rows higher."""
+    """The column they are numbered by."""
     written: str
     """The column that has their age."""
     which: str
     most: int
     """Rows of a piece."""
+    by_age: bool = True
+    """Whether younger rows have higher numbers, but for moments."""
 
     @property
     def piece(self) -> str:
@@ -132,15 +137,30 @@ class ControlHousekeeping:
         )
         return await self._piece(rows, delete, self.retention.batches, after)
 
+    async def quarantine(self, after: int) -> Piece:
+        """Entries that were resolved, which they are in any order."""
+        rows = _Rows(
+            table=self._name("quarantine"),
+            number="quarantine_id",
+            written="resolved_at",
+            which="b.resolved_at IS NOT NULL",
+            most=self.piece_rows,
+            by_age=False,
+        )
+        delete = (
+            f"DELETE FROM {rows.table} WHERE quarantine_id IN (SELECT b.quarantine_id {rows.old})"
+        )
+        return await self._piece(rows, delete, self.retention.quarantine, after)
+
     async def _piece(self, rows: _Rows, delete: str, kept: timedelta, after: int) -> Piece:
-        """Numbers and ages agree but for moments: after a piece with nothing old there is none."""
+        """Where numbers and ages agree, there is nothing old after a piece with nothing old."""
         async with self.database.transaction() as session:
             ((alone,),) = await session.fetch(self.dialect.housekeeping_lock, self.control_schema)
             if not alone:
                 return Piece(deleted=0, go_on=None)
             ((now,),) = await session.fetch(f"SELECT {self.dialect.now}")
             ((last, oldest),) = await session.fetch(rows.piece, after)
-            if last is None or oldest >= now - kept:
+            if last is None or (rows.by_age and oldest >= now - kept):
                 return Piece(deleted=0, go_on=None)
             deleted = await session.execute(delete, after, last, now - kept)
             return Piece(deleted=deleted, go_on=last)

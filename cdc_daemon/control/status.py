@@ -13,7 +13,8 @@ from cdc_daemon.model.table import QualifiedName, TableId
 
 _LAST = (
     "b.batch_id, b.status, b.error_kind, b.read_at, b.finished_at, "
-    "b.extracted, b.inserted, b.updated, b.reopened, b.deleted, b.unchanged"
+    "b.extracted, b.inserted, b.updated, b.reopened, b.deleted, b.unchanged, "
+    "b.rewritten, b.quarantined, b.filtered"
 )
 _OF_STATE = "x.source = s.source AND x.schema_name = s.schema_name AND x.table_name = s.table_name"
 
@@ -34,6 +35,9 @@ class LastBatch:
     reopened: int | None
     deleted: int | None
     unchanged: int | None
+    rewritten: int | None
+    quarantined: int | None
+    filtered: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,8 @@ class OnRecord:
     last: LastBatch | None = None
     rows: int | None = None
     """Rows the last promoted batch extracted."""
+    quarantined: int | None = None
+    """Rows it could not carry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +94,8 @@ class ControlStatus:
         """The last attempt and the last promoted batch of each table, by their primary keys."""
         state, batch = self._name("table_state"), self._name("batch")
         return (
-            f"SELECT s.source, s.schema_name, s.table_name, p.extracted, {_LAST} "
+            f"SELECT s.source, s.schema_name, s.table_name, p.extracted, p.quarantined, "
+            f"{_LAST} "
             f"FROM {state} s LEFT JOIN {batch} p ON p.batch_id = s.last_batch_id "
             f"LEFT JOIN {batch} b ON b.batch_id = "
             f"(SELECT max(x.batch_id) FROM {batch} x WHERE {_OF_STATE})"
@@ -101,12 +108,14 @@ class ControlStatus:
 def _on_record(state: TableState, row: tuple[Any, ...] | None) -> OnRecord:
     if row is None:
         return OnRecord(state=state)
-    rows, *last = row
+    rows, quarantined, *last = row
     number, status, error_kind, read_at, finished_at, *counts = last
-    extracted, inserted, updated, reopened, deleted, unchanged = counts
+    extracted, inserted, updated, reopened, deleted, unchanged, *left_out = counts
+    rewritten, held_back, filtered = left_out
     return OnRecord(
         state=state,
         rows=rows,
+        quarantined=quarantined,
         last=None
         if number is None
         else LastBatch(
@@ -121,5 +130,8 @@ def _on_record(state: TableState, row: tuple[Any, ...] | None) -> OnRecord:
             reopened=reopened,
             deleted=deleted,
             unchanged=unchanged,
+            rewritten=rewritten,
+            quarantined=held_back,
+            filtered=filtered,
         ),
     )

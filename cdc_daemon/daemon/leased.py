@@ -133,3 +133,8 @@ class LeasedHousekeeping:
         """As the port says."""
         async with self.generations.lease(self.in_force.current.version) as wired:
             return await wired.housekeeping.batches(after)
+
+    async def quarantine(self, after: int) -> Piece:
+        """As the port says."""
+        async with self.generations.lease(self.in_force.current.version) as wired:
+            return await wired.housekeeping.quarantine(after)

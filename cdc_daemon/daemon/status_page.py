@@ -109,7 +109,7 @@ def _tables(status: DaemonStatus) -> Iterator[str]:
 def _table(table: TableStatus, now: datetime) -> str:
     lag = table.lag_seconds(now)
     cells = (
-        _cell("table", escape(str(table.spec.id)) + _why(table), "name"),
+        _cell("table", escape(str(table.spec.id)) + _why(table) + _quarantined(table), "name"),
         _cell("state", table.word, table.word),
         _cell("lane", escape(table.spec.lane)),
         _cell("lag", "never succeeded" if lag is None else duration(lag), "n"),
@@ -133,6 +133,15 @@ def _why(table: TableStatus) -> str:
     name = f"{table.spec.id}: "
     shown = (text.removeprefix(name) for text in told if text)
     return "".join(f'<div class="why">{escape(text)}</div>' for text in shown)
+
+
+def _quarantined(table: TableStatus) -> str:
+    """What the last run could not carry, and who tells more."""
+    counts = table.last.counts if table.last is not None else None
+    if counts is None or not counts.quarantined:
+        return ""
+    told = f"{counts.quarantined:,} in quarantine: cdc-daemon quarantine show {table.spec.id}"
+    return f'<div class="why">{escape(told)}</div>'
 
 
 def _due(table: TableStatus, now: datetime) -> str:

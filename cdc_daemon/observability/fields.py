@@ -53,10 +53,10 @@ _BY_SHAPE: Final[tuple[tuple[Shape, str], ...]] = (
     (
         shapes.count,
         """actual attempt attempts batch_id batches bytes changes chunks closed config_version count
-        deleted epoch exit_code expected extracted extra files generation hash_version
+        deleted epoch exit_code expected extracted extra files filtered generation hash_version
         inserted issues line limit migration missing opened pid port quarantined queue_size
-        queued reopened retries rows running sessions statements total unchanged updated
-        version waiting windows workers""",
+        queued reopened retries rewritten rows running sessions statements total unchanged
+        updated version waiting windows workers""",
     ),
     (shapes.number, "elapsed lag percent rows_per_second seconds share ratio"),
     (

@@ -20,7 +20,10 @@ class HousekeepingWatch(Protocol):
     """Told what comes of it; for metrics and logs. Raises nothing."""
 
     def swept(self, kind: str, rows: int) -> None:
-        """So many rows of a kind, ``event`` or ``batch``, were deleted; none is news, too."""
+        """So many rows of a kind were deleted: ``event``, ``batch`` or ``quarantine``.
+
+        None is news, too.
+        """
         ...
 
     def not_swept(self, error: CdcError) -> None:
@@ -53,7 +56,12 @@ class Housekeeper:
                 await asyncio.sleep(EVERY_SECONDS)
 
     async def _sweep(self) -> None:
-        for kind, piece_of in (("event", self._keeping.events), ("batch", self._keeping.batches)):
+        keeping = self._keeping
+        for kind, piece_of in (
+            ("event", keeping.events),
+            ("batch", keeping.batches),
+            ("quarantine", keeping.quarantine),
+        ):
             go_on: int | None = 0
             while go_on is not None:
                 piece = await piece_of(go_on)

@@ -110,6 +110,14 @@ class Housekeeping(Protocol):
         """
         ...
 
+    async def quarantine(self, after: int) -> Piece:
+        """Entries of quarantine that are resolved; 0 begins.
+
+        Raises:
+            CdcError: the target does not answer.
+        """
+        ...
+
 
 class StateReader(Protocol):
     """The fence, read in the session that reads what it guards."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from cdc_daemon.model.rejection import Quarantined, Rejection
@@ -28,4 +30,41 @@ class Quarantine(Protocol):
 
     async def open(self, table: TableId) -> tuple[Quarantined, ...]:
         """What is not resolved, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """What is open of one table for one reason in one column."""
+
+    table: TableId
+    column: str | None
+    reason: str
+    entries: int
+    rows: int
+    first_seen: datetime
+    last_seen: datetime
+
+
+class QuarantineDesk(Quarantine, Protocol):
+    """The same as an operator sees it."""
+
+    async def entries(
+        self, table: TableId, limit: int, *, resolved: bool
+    ) -> tuple[Quarantined, ...]:
+        """The newest entries, at most ``limit``, newest first; resolved ones only if asked for."""
+        ...
+
+    async def summary(self) -> tuple[Cause, ...]:
+        """What is open, by table, column and reason, in that order."""
+        ...
+
+    async def tables(self) -> frozenset[TableId]:
+        """Those with an entry, open or resolved."""
+        ...
+
+    async def purge(self, table: TableId, *, resolved_only: bool) -> int:
+        """Delete entries of a table; how many. An open one comes back with the next batch that
+        finds it.
+        """
         ...

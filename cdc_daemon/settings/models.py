@@ -112,6 +112,7 @@ class Control(Section):
 
     event_days: Kept = 90
     batch_days: Kept = 400
+    quarantine_days: Kept = 90
 
 
 class SmallLane(Section):

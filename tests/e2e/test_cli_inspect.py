@@ -27,6 +27,7 @@ FIELDS = [
     "last_success_at",
     "lag_seconds",
     "rows",
+    "quarantined",
     "open_versions",
     "due",
     "due_at",
@@ -50,6 +51,9 @@ BATCH_FIELDS = [
     "reopened",
     "deleted",
     "unchanged",
+    "rewritten",
+    "quarantined",
+    "filtered",
 ]
 
 
@@ -223,7 +227,7 @@ def test_migrations_are_shown_then_applied_once(site: Site) -> None:
     assert _everything(site) == before
 
     applied = site.run("control", "apply")
-    listed = "  1 control_tables\n  2 schedule\n  3 housekeeping\n"
-    assert applied.stdout == f"control schema cdc: 3 migrations applied\n{listed}"
+    listed = "  1 control_tables\n  2 schedule\n  3 housekeeping\n  4 transformation\n"
+    assert applied.stdout == f"control schema cdc: 4 migrations applied\n{listed}"
     for action in ("plan", "apply"):
         assert site.run("control", action).stdout == "control schema cdc: up to date\n"

@@ -10,8 +10,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from cdc_daemon.daemon.status import DaemonStatus, TableStatus
+from cdc_daemon.daemon.status import DaemonStatus, TableStatus, document
 from cdc_daemon.daemon.status_page import MOST_TABLES, page
+from cdc_daemon.model.change import Counts
 from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.run import Status
 from cdc_daemon.model.table import TableId
@@ -116,6 +117,21 @@ async def test_the_page_shows_trouble_first_and_the_remedy():
     assert "cdc-daemon release core.dbo.T1" in shown
     assert "Check that the database is up." in shown
     assert "small" in shown
+
+
+def test_rows_in_quarantine_are_told_with_where_to_look():
+    """Of the tables that have some, by what the last run of this process left out."""
+    bad, good = make_specs(2)
+    tables = tuple(
+        make_table_status(spec=spec, last=make_outcome(spec, counts=Counts(quarantined=rows)))
+        for spec, rows in ((bad, 1_234), (good, 0))
+    )
+    status = make_status(tables=tables)
+    shown = " ".join(Elements(page(status, ())).texts)
+    assert "1,234 in quarantine: cdc-daemon quarantine show core.dbo.T0" in shown
+    assert shown.count("in quarantine") == 1
+    told = [table["last_batch"]["quarantined"] for table in document(status, ())["tables"]]
+    assert told == [1_234, 0]
 
 
 def test_the_page_escapes_everything():

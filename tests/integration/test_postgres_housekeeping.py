@@ -26,6 +26,9 @@ BATCH = """INSERT INTO cdc.batch (source, schema_name, table_name, window_name, 
 MANY_CHANGES = """INSERT INTO cdc.batch (source, schema_name, table_name, window_name, run_id, status,
     read_at, extracted, inserted, updated, reopened, deleted, unchanged) SELECT 'src', 'public', 't',
     'all', 'r', 'promoted', '2001-01-01', 1, 1, 0, 0, 0, 0 FROM generate_series(1, 20000)"""
+RESOLVED = """INSERT INTO cdc.quarantine (source, schema_name, table_name, reason, row_count,
+    first_batch_id, last_batch_id, first_seen_at, resolved_at) VALUES ('src', 'public', 't', 'failed',
+    1, 1, 1, '2001-01-01', clock_timestamp() - $1 * interval '1 day') RETURNING quarantine_id"""
 UNCHANGED = (0, 0, 0, 0)
 
 
@@ -58,6 +61,10 @@ class House:
 
     async def numbers(self) -> list[int]:
         return [n for (n,) in await self.rig.rows("SELECT batch_id FROM cdc.batch ORDER BY 1")]
+
+    async def entry(self, resolved: float | None) -> int:
+        """In quarantine for years, until so many days ago, or still."""
+        return await self.rig.target.fetchval(RESOLVED, resolved)
 
     async def sweep(self) -> list[int]:
         """What each piece deleted of batches, until there is none."""
@@ -198,6 +205,26 @@ async def test_pieces_pass_over_what_stays(source_db: Database, target_db: Datab
         rig.app = replace(rig.app, housekeeping=replace(house.keeping, piece_rows=5))
         assert sum(await house.sweep()) == len(gone)
         assert await house.numbers() == [*range(1, USUAL + 1), kept]
+
+
+@pytest.mark.asyncio
+async def test_what_left_quarantine_long_ago_goes(source_db: Database, target_db: Database) -> None:
+    """By when it was resolved, whatever its number; what is open stays, however old."""
+    async with rig_of(source_db, target_db, quarantine_days=30) as rig:
+        house, kept = House(rig), []
+        for days in (29, None, 31, 0, 400, None, 1, 30.01):
+            number = await house.entry(days)
+            if days is None or days < 30:
+                kept.append(number)
+        keeping = replace(house.keeping, piece_rows=1)
+        deleted, go_on = [], 0
+        while go_on is not None:
+            piece = await keeping.quarantine(go_on)
+            deleted.append(piece.deleted)
+            go_on = piece.go_on
+        assert deleted == [0, 1, 0, 1, 0, 1, 0]
+        left = await rig.rows("SELECT quarantine_id FROM cdc.quarantine ORDER BY 1")
+        assert [number for (number,) in left] == kept
 
 
 @pytest.mark.asyncio

@@ -21,7 +21,17 @@ from cdc_daemon.ports.statistics import LaneStats, PoolStats
 from tests.factories import make_spec
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-COUNTS = Counts(extracted=10, inserted=1, updated=2, reopened=3, deleted=4, unchanged=4)
+COUNTS = Counts(
+    extracted=10,
+    inserted=1,
+    updated=2,
+    reopened=3,
+    deleted=4,
+    unchanged=4,
+    rewritten=5,
+    quarantined=6,
+    filtered=7,
+)
 SECONDS = MappingProxyType(
     {"EXTRACT": 0.2, "CDC_PROMOTION": 0.1, "SCD2_PROMOTION": 0.3, "TABLE_TOTAL": 0.7}
 )

@@ -51,6 +51,22 @@ ROWS: Final = _counter(
     "or unchanged.",
     ("table", "operation"),
 )
+ROWS_REWRITTEN: Final = _counter(
+    "cdc_rows_rewritten_total",
+    "Open versions that batches which succeeded gave other values in place, because rules of "
+    "transformation changed.",
+    _TABLE,
+)
+ROWS_QUARANTINED: Final = _counter(
+    "cdc_rows_quarantined_total",
+    "Rows that batches which succeeded could not carry; one that stays bad counts every time.",
+    _TABLE,
+)
+ROWS_FILTERED: Final = _counter(
+    "cdc_rows_filtered_total",
+    "Rows that a filter left out of batches which succeeded, with every batch anew.",
+    _TABLE,
+)
 GUARD_TRIPS: Final = _counter(
     "cdc_guard_trips_total",
     "Guards that tripped: verdict is stopped, or accepted where a person let the batch pass.",
@@ -63,7 +79,7 @@ UNRECORDED: Final = _counter(
 SWEPT: Final = _counter(
     "cdc_housekeeping_deleted_rows_total",
     "Rows of the control tables that this process deleted because they were past retention: kind "
-    "is event or batch.",
+    "is event, batch or quarantine.",
     ("kind",),
 )
 BATCH_SECONDS: Final = _seconds(
@@ -110,6 +126,12 @@ TABLE_HELD: Final = _gauge("cdc_table_held", "1 while the table waits to be rele
 TABLE_PAUSED: Final = _gauge("cdc_table_paused", "1 while an operator has paused it.", _TABLE)
 TABLE_FAILURES: Final = _gauge(
     "cdc_table_failures", "Attempts that failed since the last success.", _TABLE
+)
+QUARANTINED: Final = _gauge(
+    "cdc_quarantine_entries",
+    "What the last batch that succeeded in this process left in quarantine, in rows; absent before "
+    "it. Entries, and since when: `cdc-daemon quarantine list`.",
+    _TABLE,
 )
 
 LANE_QUEUED: Final = _gauge(
@@ -191,13 +213,16 @@ UPTIME: Final = _gauge("cdc_uptime_seconds", "Time since the daemon started.", u
 DECLARED: Final[tuple[tuple[str, tuple[Declaration, ...]], ...]] = (
     (
         "Batches",
-        (BATCHES, ROWS_READ, ROWS, GUARD_TRIPS, BATCH_SECONDS, STEP_SECONDS, UNRECORDED),
+        (
+            *(BATCHES, ROWS_READ, ROWS, ROWS_REWRITTEN, ROWS_QUARANTINED, ROWS_FILTERED),
+            *(GUARD_TRIPS, BATCH_SECONDS, STEP_SECONDS, UNRECORDED),
+        ),
     ),
     (
         "Tables",
         (
             *(TABLE_INFO, TABLE_LAG, TABLE_SUCCESS, TABLE_DUE),
-            *(TABLE_OPEN, TABLE_HELD, TABLE_PAUSED, TABLE_FAILURES),
+            *(TABLE_OPEN, TABLE_HELD, TABLE_PAUSED, TABLE_FAILURES, QUARANTINED),
         ),
     ),
     ("Lanes and locks", (LANE_QUEUED, LANE_LIMIT, LANE_WORKERS, LANE_BUSY, LOCKS)),

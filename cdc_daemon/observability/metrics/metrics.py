@@ -37,6 +37,9 @@ class Metrics:
         self._batches = Tally(declared.BATCHES, registry)
         self._rows_read = Tally(declared.ROWS_READ, registry)
         self._rows = Tally(declared.ROWS, registry)
+        self._rewritten = Tally(declared.ROWS_REWRITTEN, registry)
+        self._quarantined = Tally(declared.ROWS_QUARANTINED, registry)
+        self._filtered = Tally(declared.ROWS_FILTERED, registry)
         self._trips = Tally(declared.GUARD_TRIPS, registry)
         self._unrecorded = Tally(declared.UNRECORDED, registry)
         self._batch_seconds = histogram(declared.BATCH_SECONDS, registry)
@@ -61,6 +64,7 @@ class Metrics:
             self._trips.add(table, guard.value, "stopped" if stopped else "accepted")
         if outcome.counts is not None:
             self._count(table, outcome.counts)
+            self._gauges.tables.quarantined(spec.id, outcome.counts.quarantined)
         self._time(spec, outcome)
 
     def table(
@@ -114,6 +118,9 @@ class Metrics:
         self._rows_read.add(table, by=counts.extracted)
         for operation in _OPERATIONS:
             self._rows.add(table, operation, by=getattr(counts, operation))
+        self._rewritten.add(table, by=counts.rewritten)
+        self._quarantined.add(table, by=counts.quarantined)
+        self._filtered.add(table, by=counts.filtered)
 
     def _time(self, spec: TableSpec, outcome: RunOutcome) -> None:
         steps = {name: s for name, s in outcome.seconds.items() if name != WHOLE_RUN}
@@ -127,7 +134,10 @@ class Metrics:
         kept = tuple(specs)
         self._gauges.tables.keep_only(kept)
         names, sources = {str(spec.id) for spec in kept}, {spec.id.source for spec in kept}
-        for by_table in (self._batches, self._rows_read, self._rows, self._trips):
+        for by_table in (
+            *(self._batches, self._rows_read, self._rows, self._trips),
+            *(self._rewritten, self._quarantined, self._filtered),
+        ):
             by_table.keep_only(names)
         for by_source in (self._batch_seconds, self._step_seconds):
             prune(by_source, "source", sources)

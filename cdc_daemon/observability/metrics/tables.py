@@ -46,6 +46,7 @@ class Tables:
         self._specs: dict[TableId, TableSpec] = {}
         self._known: dict[TableId, _Known] = {}
         self._first: dict[TableId, datetime] = {}
+        self._quarantined: dict[TableId, int] = {}
 
     def configured(self, table: TableId) -> TableSpec | None:
         """The table, where it is configured."""
@@ -56,6 +57,7 @@ class Tables:
         self._specs = {spec.id: spec for spec in specs}
         self._known = {t: known for t, known in self._known.items() if t in self._specs}
         self._first = {t: first for t, first in self._first.items() if t in self._specs}
+        self._quarantined = {t: n for t, n in self._quarantined.items() if t in self._specs}
 
     def know(
         self, table: TableId, state: TableState, *, due: datetime | None, now: datetime
@@ -68,6 +70,10 @@ class Tables:
             due = max(due, first)  # it was due since the beginning of time
         self._known[table] = _Known(state=state, due=due, now=now, seen=self._clock())
 
+    def quarantined(self, table: TableId, rows: int) -> None:
+        """What the last batch that succeeded left in quarantine, of a configured table."""
+        self._quarantined[table] = rows
+
     def families(self) -> Iterator[Metric]:
         """All gauges, from any thread."""
         specs, known, moment = self._specs.copy(), self._known.copy(), self._clock()
@@ -75,6 +81,8 @@ class Tables:
         names = {table: str(table) for table in known}
         for gauge, value in _VALUES:
             yield family(gauge, _rows(names, known, value, moment))
+        held = self._quarantined.copy()
+        yield family(declared.QUARANTINED, (((str(table),), n) for table, n in held.items()))
 
 
 def _rows(

@@ -18,6 +18,7 @@ import polars as pl
 from cdc_daemon.model.guard import GuardLimits
 from cdc_daemon.model.table import QualifiedName, TableId, TableSpec
 from cdc_daemon.ports.control import EventLog, Locks, States
+from cdc_daemon.ports.quarantine import QuarantineDesk
 from cdc_daemon.ports.source import Source
 from cdc_daemon.ports.target import Batches, Target
 from cdc_daemon.schema.types import Decimal, Integer, LogicalType, Text
@@ -102,6 +103,7 @@ class Engine(Protocol):
     batches: Batches
     states: States
     events: EventLog
+    quarantine: QuarantineDesk
     locks: Locks
     max_key_bytes: int
 

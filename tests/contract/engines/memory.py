@@ -9,6 +9,7 @@ from datetime import datetime
 
 from cdc_daemon.errors import DatabaseUnavailable
 from cdc_daemon.memory.control import MemoryControl, MemoryLocks
+from cdc_daemon.memory.quarantine import MemoryQuarantine
 from cdc_daemon.memory.source import MemorySource, MemoryTable
 from cdc_daemon.memory.target import MemoryTarget
 from cdc_daemon.model.table import TableId, TableSpec
@@ -35,6 +36,7 @@ class MemoryEngine:
         default_factory=lambda: MemorySource(failure=DatabaseUnavailable("it is down"))
     )
     target: MemoryTarget = field(default_factory=lambda: MemoryTarget(MemoryControl()))
+    quarantine: MemoryQuarantine = field(default_factory=MemoryQuarantine)
     locks: MemoryLocks = field(default_factory=MemoryLocks)
     max_key_bytes: int = 2_700
 

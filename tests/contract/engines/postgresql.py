@@ -11,6 +11,7 @@ from datetime import datetime
 import asyncpg
 
 from cdc_daemon.control.events import ControlEvents
+from cdc_daemon.control.quarantine import ControlQuarantine
 from cdc_daemon.control.states import ControlStates, identity
 from cdc_daemon.databases.postgresql.database import PostgresDatabase
 from cdc_daemon.databases.postgresql.dialect import PostgresDialect
@@ -51,6 +52,7 @@ class PostgresEngine:
     batches: ControlStates
     states: ControlStates
     events: ControlEvents
+    quarantine: ControlQuarantine
     locks: PostgresLocks
     max_key_bytes: int = DIALECT.max_key_bytes
     name: str = DIALECT.name
@@ -177,5 +179,8 @@ async def postgres_engine(database: Database) -> AsyncIterator[PostgresEngine]:
             batches=rig.app.states,
             states=rig.app.states,
             events=rig.app.events,
+            quarantine=ControlQuarantine(
+                database=rig.app.states.database, dialect=DIALECT, control_schema=CONTROL
+            ),
             locks=rig.app.runner.locks,
         )

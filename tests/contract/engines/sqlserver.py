@@ -14,6 +14,7 @@ import pyodbc
 
 from cdc_daemon.bootstrap import app
 from cdc_daemon.control.events import ControlEvents
+from cdc_daemon.control.quarantine import ControlQuarantine
 from cdc_daemon.control.states import ControlStates, identity
 from cdc_daemon.databases.sqlserver.database import SqlServerDatabase
 from cdc_daemon.databases.sqlserver.dialect import SqlServerDialect
@@ -60,6 +61,7 @@ class SqlServerEngine:
     batches: ControlStates
     states: ControlStates
     events: ControlEvents
+    quarantine: ControlQuarantine
     locks: SqlServerLocks
     max_key_bytes: int = DIALECT.max_key_bytes
     name: str = DIALECT.name
@@ -226,6 +228,9 @@ async def sqlserver_engine(server: SqlServer) -> AsyncIterator[SqlServerEngine]:
                 batches=running.states,
                 states=running.states,
                 events=running.events,
+                quarantine=ControlQuarantine(
+                    database=running.states.database, dialect=DIALECT, control_schema=CONTROL
+                ),
                 locks=replace(running.runner.locks, heartbeat_seconds=HEARTBEAT_SECONDS),
             )
     finally:

@@ -43,6 +43,19 @@ def test_the_configuration_is_named_before_or_after_the_command(line):
     assert parse(line).config == "a"
 
 
+def test_quarantine_takes_everything_that_it_says():
+    """``quarantine`` has a command for each thing an operator does, and the limit of one to show."""
+    listed = parse(["quarantine", "list", "t", "s.u", "--json"])
+    assert (listed.tables, listed.json) == (["t", "s.u"], True)
+    shown = parse(["quarantine", "show", "t", "--all", "--limit", "7"])
+    assert (shown.table, shown.all, shown.limit, shown.json) == ("t", True, 7, False)
+    assert (parse(["quarantine", "purge"]).open, parse(["quarantine", "purge"]).tables) == (
+        False,
+        [],
+    )
+    assert parse(["quarantine", "purge", "t", "--open"]).open
+
+
 def test_lists_of_guards_do_not_pile_up():
     """Parsing twice in one process accepts nothing that the second line does not name."""
     parse(["once", "--accept-guard", "count"])
@@ -56,6 +69,9 @@ def test_lists_of_guards_do_not_pile_up():
         (["onec"], "onec"),
         (["backfill", "t"], "backfill"),
         (["pause"], "TABLE"),
+        (["quarantine"], "ACTION"),
+        (["quarantine", "show"], "TABLE"),
+        (["quarantine", "show", "t", "--limit", "0"], "at least 1"),
         (["once", "--workers", "0"], "at least 1"),
         (["once", "--workers", "x"], "at least 1"),
         (["once", "--accept-guard", "delete"], "guards: empty, shrunk, count, deletes, updates"),

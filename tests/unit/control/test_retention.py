@@ -15,16 +15,21 @@ from tests.support.metrics import make_snapshot
 
 
 def test_defaults():
-    """Ninety days of events, four hundred of attempts that changed nothing."""
+    """Ninety days of events and resolved entries, four hundred of attempts that changed nothing."""
     assert retention(make_snapshot(())) == Retention(
-        events=timedelta(days=90), batches=timedelta(days=400), usual=14
+        events=timedelta(days=90),
+        batches=timedelta(days=400),
+        quarantine=timedelta(days=90),
+        usual=14,
     )
 
 
 def test_days_are_those_configured():
     """One is not the other."""
-    kept = retention(make_snapshot((), control=ControlSpec(event_days=3, batch_days=5)))
-    assert (kept.events, kept.batches) == (timedelta(days=3), timedelta(days=5))
+    control = ControlSpec(event_days=3, batch_days=5, quarantine_days=7)
+    kept = retention(make_snapshot((), control=control))
+    days = [timedelta(days=number) for number in (3, 5, 7)]
+    assert [kept.events, kept.batches, kept.quarantine] == days
 
 
 @pytest.mark.parametrize(("limits", "usual"), [((3,), 14), ((20, 30, 3), 30)])

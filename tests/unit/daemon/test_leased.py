@@ -40,6 +40,9 @@ class Wiring:
     async def batches(self, after):
         return self._kept("batch", after)
 
+    async def quarantine(self, after):
+        return self._kept("quarantine", after)
+
     def _kept(self, kind, after):
         assert self.site.open == [self.version]
         self.site.kept.append((kind, after, self.version))
@@ -137,7 +140,9 @@ async def test_house_is_kept_under_the_configuration_in_force():
     assert await site.keeping.events(0) == Piece(deleted=0, go_on=None)
     await site.reload()
     assert await site.keeping.batches(7) == Piece(deleted=7, go_on=None)
-    assert (site.kept, site.open) == ([("event", 0, 1), ("batch", 7, 2)], [2])
+    assert await site.keeping.quarantine(8) == Piece(deleted=8, go_on=None)
+    assert site.kept == [("event", 0, 1), ("batch", 7, 2), ("quarantine", 8, 2)]
+    assert site.open == [2]
 
 
 async def test_a_newer_control_schema_is_refused():

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from cdc_daemon.model.change import Counts
 from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.guard import Guard
 from cdc_daemon.model.run import Status
@@ -76,6 +77,36 @@ def test_a_batch_is_counted_with_its_rows_and_seconds():
     by = {"source": "core", "lane": "small"}
     assert value(metrics, "cdc_batch_seconds_count", **by) == 2
     assert value(metrics, "cdc_step_seconds_sum", step="extract", **by) == pytest.approx(0.4)
+
+
+def test_rows_that_were_not_carried_as_they_are_count():
+    """Quarantined, filtered and rewritten rows of every batch that succeeded, by table."""
+    one, other = tables = make_specs(2)
+    metrics = make_metrics(tables)
+    for _ in range(2):
+        metrics.batch(make_outcome(one))
+    metrics.batch(make_outcome(other, counts=Counts(extracted=3)))
+    expected = {"rewritten": (10, 0), "quarantined": (12, 0), "filtered": (14, 0)}
+    for what, values in expected.items():
+        name = f"cdc_rows_{what}_total"
+        assert tuple(value(metrics, name, table=str(t.id)) for t in tables) == values
+
+
+def test_what_is_in_quarantine_is_that_of_the_last_success():
+    """Nothing is known before the first; a failure changes nothing, the next success all."""
+    (table,) = tables = make_specs(1)
+    metrics = make_metrics(tables)
+    shown = []
+    for outcome in (
+        make_outcome(table, Status.FAILED),
+        make_outcome(table, counts=Counts(extracted=9, quarantined=4)),
+        make_outcome(table, Status.FAILED, error_kind="DatabaseUnavailable"),
+        make_outcome(table, Status.SKIPPED),
+        make_outcome(table, counts=Counts(extracted=9)),
+    ):
+        metrics.batch(outcome)
+        shown.append(value(metrics, "cdc_quarantine_entries", table=str(table.id)))
+    assert shown == [None, 4, 4, 4, 0]
 
 
 def test_a_run_that_never_began_to_read_is_no_duration():

@@ -20,8 +20,8 @@ DOWN = DatabaseUnavailable("down")
 class Attic:
     """Implements ``Housekeeping`` and its watch: old rows, ten to a piece."""
 
-    def __init__(self, *, event=0, batch=0):
-        self.old = {"event": event, "batch": batch}
+    def __init__(self, *, event=0, batch=0, quarantine=0):
+        self.old = {"event": event, "batch": batch, "quarantine": quarantine}
         self.error = None
         self.asked, self.swept_rows, self.errors = [], [], []
 
@@ -30,6 +30,9 @@ class Attic:
 
     async def batches(self, after):
         return self._piece("batch", after)
+
+    async def quarantine(self, after):
+        return self._piece("quarantine", after)
 
     def _piece(self, kind, after):
         self.asked.append((kind, after, asyncio.get_running_loop().time()))
@@ -75,15 +78,17 @@ async def test_it_waits_for_the_control_schema():
 
 async def test_it_goes_on_until_nothing_is_left():
     """Piece after piece, each from where the last one ended, events first."""
-    attic = Attic(event=25, batch=10)
+    attic = Attic(event=25, batch=10, quarantine=1)
     async with keeping(attic) as reached:
         reached.set()
         await settled()
     pieces = [("event", 0), ("event", 10), ("event", 20), ("event", 25), ("batch", 0)]
-    assert [asked[:2] for asked in attic.asked] == [*pieces, ("batch", 10)]
+    last = [("batch", 10), ("quarantine", 0), ("quarantine", 1)]
+    assert [asked[:2] for asked in attic.asked] == [*pieces, *last]
     assert attic.swept_rows == [
         *[("event", 10), ("event", 10), ("event", 5), ("event", 0)],
         *[("batch", 10), ("batch", 0)],
+        *[("quarantine", 1), ("quarantine", 0)],
     ]
 
 

@@ -107,6 +107,7 @@ def test_a_target_that_becomes_a_source_is_renewed(diff):
         ("runtime: {backoff: {first_seconds: 6}}", "runtime.backoff.first_seconds"),
         ("control: {event_days: 30}", "control.event_days"),
         ("control: {batch_days: 30}", "control.batch_days"),
+        ("control: {quarantine_days: 30}", "control.quarantine_days"),
     ],
 )
 def test_what_takes_effect_at_once(diff, more, path):
@@ -214,6 +215,7 @@ def test_every_setting_is_decided_about(load_text, valid):
     assert {path for path in paths if not needs_restart(path)} == {
         "control.batch_days",
         "control.event_days",
+        "control.quarantine_days",
         "logging.file",
         "logging.format",
         "logging.level",

@@ -244,7 +244,7 @@ def test_a_bad_target(issues_of, valid, target, issue):
     assert issues_of(text) == [f"cdc-daemon.yaml:4: {issue}"]
 
 
-@pytest.mark.parametrize("key", ["event_days", "batch_days"])
+@pytest.mark.parametrize("key", ["event_days", "batch_days", "quarantine_days"])
 @pytest.mark.parametrize(
     ("value", "issue"),
     [
