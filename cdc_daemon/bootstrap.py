@@ -13,6 +13,7 @@ from typing import Any
 
 from cdc_daemon.control.events import ControlEvents
 from cdc_daemon.control.housekeeping import ControlHousekeeping, retention
+from cdc_daemon.control.quarantine import ControlQuarantine
 from cdc_daemon.control.schema import ControlSchema
 from cdc_daemon.control.states import ControlStates
 from cdc_daemon.errors import ConfigError
@@ -199,6 +200,7 @@ def _wired(
     schema = config.target.control_schema
     states = ControlStates(database=kept, dialect=dialect, control_schema=schema)
     events = ControlEvents(database=kept, dialect=dialect, control_schema=schema)
+    quarantine = ControlQuarantine(database=kept, dialect=dialect, control_schema=schema)
     target = SqlTarget(
         database=kept,
         dialect=dialect,
@@ -219,6 +221,7 @@ def _wired(
             max_key_bytes=dialect.max_key_bytes,
             run_id=run_id,
             reads=asyncio.Semaphore(sources[name].sessions),
+            quarantine=quarantine,
         )
         for name in {spec.id.source for spec in config.tables}
     }

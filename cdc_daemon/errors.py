@@ -24,6 +24,7 @@
     │  ├─ SchemaMoved             backoff  1     the source changed while it was read
     │  ├─ NotBronze               manual   1     the target table is not one of ours
     │  └─ RulesDoNotFit           manual   1     rules of transformation and the table's columns
+    ├─ NoHistory                  manual   1     a replay before the first load
     ├─ ClockSkew                  manual   1
     ├─ ControlSchemaError         manual   3     newer than this daemon, or not there
     ├─ LandingFailed              backoff  1     the landing disk is full or not writable
@@ -141,6 +142,19 @@ class StatementFailed(DatabaseError):
 class RowRefused(StatementFailed):
     """The database does not take the value of some row; which one is found by trying."""
 
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "",
+        remedy: str | None = None,
+        column: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, remedy=remedy)
+        self.column = column
+        self.reason = reason or f"refused_{code}"
+
 
 class DataError(CdcError):
     """What the source holds cannot become history."""
@@ -245,6 +259,12 @@ class RulesDoNotFit(SchemaError):
     """Rules of transformation that the table's columns, as they are now, do not allow."""
 
     remedy = "Nothing was read. Correct the rules, reload, then `release` the table."
+
+
+class NoHistory(CdcError):
+    """There is nothing that rows in quarantine could be added to."""
+
+    remedy = "Run the table once (`cdc-daemon once TABLE`); that reads all its rows anyway."
 
 
 class ClockSkew(CdcError):

@@ -1,4 +1,4 @@
-"""Reads a table's window: every key checked, every row hashed, the columns the same at the end."""
+"""Reads a table's window: rows transformed, keys checked, the columns the same at the end."""
 
 from __future__ import annotations
 
@@ -9,32 +9,41 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from cdc_daemon.cdc.canonical import canonical
 from cdc_daemon.cdc.compare import duplicates
-from cdc_daemon.cdc.row_hash import CURRENT, HASH, KEY, RECIPES, key_digest
-from cdc_daemon.errors import DuplicateKey, KeyTooLong, NullKey, SchemaMoved, Unrepresentable
+from cdc_daemon.cdc.row_hash import HASH, KEY
+from cdc_daemon.errors import DuplicateKey, NullKey, SchemaMoved, Unrepresentable
+from cdc_daemon.extract.apart import Apart
+from cdc_daemon.extract.carrying import NULL_KEY, Carrying, shown
 from cdc_daemon.extract.digests import Digests
 from cdc_daemon.extract.landing import Landing
-from cdc_daemon.model.table import TableId
+from cdc_daemon.model.table import TableId, TableSpec
 from cdc_daemon.ports.ahead import ahead
 from cdc_daemon.ports.source import DoesNotFit, Reading
 from cdc_daemon.ports.work import spent
 from cdc_daemon.schema.table import SourceTable
-
-SHOWN_KEYS = 5
-PART_BYTES = 8
-"""What a part of a key may take in an index besides its value."""
+from cdc_daemon.transformation.configured import TableRules
+from cdc_daemon.transformation.resolved import Resolved
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Extractor:
     """Reads one table from one snapshot: ``land_unique`` or ``rows``, and last ``unmoved``."""
 
-    table: TableId
+    spec: TableSpec
     reading: Reading
+    rules: TableRules
+    apart: Apart
+    """Where rows go that are not carried."""
     max_key_bytes: int
+    only: pl.Series | None = None
+    """Digests of keys: all other rows are passed over."""
     progress: Callable[[int], None] = lambda _: None
     """Told the rows so far."""
+
+    @property
+    def table(self) -> TableId:
+        """Which one."""
+        return self.spec.id
 
     async def land(self, landing: Landing, digests: Digests) -> SourceTable:
         """Read all rows into ``landing``, and a digest of each into ``digests``.
@@ -43,40 +52,62 @@ class Extractor:
             The table, as its columns were carried.
 
         Raises:
-            NullKey, KeyTooLong: naming columns and key digests (law 9).
+            NullKey, KeyTooLong, RowRejected: naming columns and key digests (law 9).
         """
         shape = self.reading.table
         while True:
+            rules = self.rules.bind(self.spec, shape)
             try:
-                await self._land(shape, landing, digests)
+                await self._land(rules, landing, digests)
             except DoesNotFit as unfit:
-                await asyncio.to_thread(landing.clear)
-                await asyncio.to_thread(digests.clear)
+                await self._forget(landing, digests)
                 shape = with_text(self.table, shape, unfit.column)
             else:
-                return shape
+                self.keyed(digests.rows)
+                return rules.table
 
-    async def _land(self, shape: SourceTable, landing: Landing, digests: Digests) -> None:
-        async with aclosing(self.rows(shape)) as frames:
+    async def _forget(self, landing: Landing, digests: Digests) -> None:
+        for pile in (landing, digests, self.apart):
+            await asyncio.to_thread(pile.clear)
+
+    async def _land(self, rules: Resolved, landing: Landing, digests: Digests) -> None:
+        async with aclosing(self.rows(rules)) as frames:
             async for frame in frames:
                 with spent("land"):
                     await landing.add(frame.drop(KEY))
                     await digests.add(frame.select(KEY, HASH))
 
-    async def rows(self, shape: SourceTable) -> AsyncGenerator[pl.DataFrame, None]:
-        """All rows in carriers, with ``KEY`` and ``HASH``.
+    async def rows(self, rules: Resolved) -> AsyncGenerator[pl.DataFrame, None]:
+        """All rows that are carried, in carriers, with ``KEY`` and ``HASH``.
 
         Raises:
-            NullKey, KeyTooLong: as the rows come.
+            NullKey, KeyTooLong, RowRejected: as the rows come.
             DoesNotFit: a column must be carried as text; begin again.
         """
-        hashing = _Hashing(self.table, shape, self.max_key_bytes)
-        async with aclosing(ahead(hashing.each(self.reading.batches(shape.columns)))) as frames:
+        carrying = Carrying(
+            spec=self.spec, rules=rules, max_key_bytes=self.max_key_bytes, only=self.only
+        )
+        read = self.reading.batches(rules.reads)
+        async with aclosing(ahead(carrying.each(read, self.apart))) as frames:
             done = 0
             async for frame in frames:
                 yield frame
                 done += frame.height
-                self.progress(done)
+                self.progress(done + self.apart.rows)
+
+    def keyed(self, carried: int) -> None:
+        """No more rows without a key than the table allows; ``carried`` had one.
+
+        Raises:
+            NullKey: there are.
+        """
+        nulls = self.apart.count(NULL_KEY)
+        allowed = self.spec.guards.max_null_key_share
+        if nulls > allowed * (carried + self.apart.rows):
+            raise NullKey(
+                f"{self.table}: {nulls} row(s) have no value in a key column; "
+                f"allowed are {allowed:.2%} of the rows"
+            )
 
     async def land_unique(self, landing: Landing, digests: Digests) -> SourceTable:
         """The same, and no key came twice.
@@ -93,8 +124,7 @@ class Extractor:
         except DuplicateKey:
             if shape.snapshot:
                 raise
-            await asyncio.to_thread(landing.clear)
-            await asyncio.to_thread(digests.clear)
+            await self._forget(landing, digests)
             shape = await self.land(landing, digests)
             await self.unique(shape, digests)
         return shape
@@ -105,11 +135,11 @@ class Extractor:
         Raises:
             DuplicateKey: one did.
         """
-        twice = await asyncio.to_thread(_duplicates, digests)
+        twice = await asyncio.to_thread(_duplicates, digests, self.apart.keys)
         if twice.len():
             raise DuplicateKey(
                 f"{self.table}: {twice.len()} key(s) ({', '.join(shape.key)}) occur more than "
-                f"once; key digests {_shown(twice)}"
+                f"once; key digests {shown(twice)}"
             )
 
     async def unmoved(self) -> None:
@@ -134,47 +164,11 @@ def with_text(table: TableId, shape: SourceTable, field: str) -> SourceTable:
     return replace(shape, columns=columns)
 
 
-def _duplicates(digests: Digests) -> pl.Series:
-    parts = digests.parts
-    return pl.concat([duplicates(digests.part(n, parts)) for n in range(parts)])
-
-
-class _Hashing:
-    """Checks keys and hashes rows: none is NULL, and no key is longer than an index takes."""
-
-    def __init__(self, table: TableId, shape: SourceTable, max_bytes: int) -> None:
-        self._table = table
-        self._shape = shape
-        self._max_bytes = max_bytes - PART_BYTES * len(shape.key)
-        forms = [canonical(c, key=True).str.len_bytes() for c in shape.key_columns]
-        self._length = pl.sum_horizontal(*forms)
-
-    async def each(
-        self, batches: AsyncGenerator[pl.DataFrame, None]
-    ) -> AsyncGenerator[pl.DataFrame, None]:
-        async with aclosing(batches):
-            async for frame in batches:
-                with spent("hash"):
-                    hashed = await asyncio.to_thread(self._hashed, frame)
-                yield hashed
-
-    def _hashed(self, rows: pl.DataFrame) -> pl.DataFrame:
-        for column in self._shape.key_columns:
-            if nulls := rows[column.field].null_count():
-                raise NullKey(
-                    f"{self._table}: {nulls} row(s) have no value in key column {column.name}"
-                )
-        digests = key_digest(rows, self._shape.key_columns)
-        long = digests.filter(rows.select(self._length > self._max_bytes).to_series())
-        if long.len():
-            raise KeyTooLong(
-                f"{self._table}: the key ({', '.join(self._shape.key)}) of {long.len()} "
-                f"row(s) is over {self._max_bytes} bytes; key digests {_shown(long)}"
-            )
-        hashes = RECIPES[CURRENT](rows, self._shape.columns)
-        return rows.with_columns(digests.alias(KEY), hashes.alias(HASH))
-
-
-def _shown(digests: pl.Series) -> str:
-    shown = ", ".join(f"{digest:032x}" for digest in digests.head(SHOWN_KEYS))
-    return shown + (", …" if digests.len() > SHOWN_KEYS else "")
+def _duplicates(digests: Digests, apart: Digests) -> pl.Series:
+    """A key is the key of one row, whether that row is carried or not."""
+    parts = max(digests.parts, apart.parts)
+    keys = (
+        pl.concat([one.part(n, parts).select(KEY) for one in (digests, apart)])
+        for n in range(parts)
+    )
+    return pl.concat([duplicates(each) for each in keys])

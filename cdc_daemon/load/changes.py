@@ -25,13 +25,23 @@ VERSION_COLUMNS = (
 )
 
 
+async def opening_rows(compared: Compared) -> AsyncGenerator[pl.DataFrame, None]:
+    """Rows that open or rewrite a version: position, source columns, ``CHANGE_COLUMNS``."""
+    fields = [column.field for column in compared.begun.history.table.columns]
+    if compared.begun.history.is_empty:
+        async for rows in compared.landed.rows.all():
+            yield _first(rows).select(POSITION, *fields, *CHANGE_COLUMNS)
+        return
+    plan = await asyncio.to_thread(_opening, compared)
+    async for full in _joined(compared.landed.rows, plan):
+        yield full.select(POSITION, *fields, *CHANGE_COLUMNS)
+
+
 async def changed_rows(compared: Compared) -> AsyncGenerator[pl.DataFrame, None]:
     """Every changed row: source columns (NULL for deletes, keys apart), then ``CHANGE_COLUMNS``."""
     columns = compared.begun.history.table.columns
-    fields = [column.field for column in columns]
-    plan = await asyncio.to_thread(_opening, compared)
-    async for full in _joined(compared.landed.rows, plan):
-        yield full.select(*fields, *CHANGE_COLUMNS)
+    async for full in opening_rows(compared):
+        yield full.drop(POSITION)
     async for closing in _joined(compared.opened_keys, compared.changes.deleted):
         yield closing.select(
             *(
@@ -58,9 +68,13 @@ async def _joined(rows: LandedRows, changes: pl.DataFrame) -> AsyncGenerator[pl.
 def _opening(compared: Compared) -> pl.DataFrame:
     """By position in the landing: the operation, and the hash of the version it closes."""
     changes = compared.changes
-    updated = changes.updated.select(
-        POSITION, pl.lit(Operation.UPDATE.value).alias("_operation"), CLOSES
-    )
+    closing = [
+        rows.select(POSITION, pl.lit(operation.value).alias("_operation"), CLOSES)
+        for operation, rows in (
+            (Operation.UPDATE, changes.updated),
+            (Operation.REWRITE, changes.rewritten),
+        )
+    ]
     inserted = pl.DataFrame({POSITION: changes.inserted}).select(
         POSITION,
         pl.when(pl.col(POSITION).is_in(compared.reopened.implode()))
@@ -69,7 +83,7 @@ def _opening(compared: Compared) -> pl.DataFrame:
         .alias("_operation"),
         pl.lit(None, pl.UInt128).alias(CLOSES),
     )
-    return pl.concat([updated, inserted]).sort(POSITION)
+    return pl.concat([*closing, inserted]).sort(POSITION)
 
 
 async def first_versions(
@@ -92,13 +106,16 @@ async def first_versions(
 async def first_changes(arriving: Arriving) -> AsyncGenerator[pl.DataFrame, None]:
     """The same rows, where they must go through a load table: with ``CHANGE_COLUMNS``."""
     fields = [column.field for column in arriving.begun.history.table.columns]
-    constants = (
+    async with aclosing(arriving.rows) as frames:
+        async for rows in frames:
+            yield _first(rows).select(*fields, *CHANGE_COLUMNS)
+
+
+def _first(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(
         pl.lit(Operation.INSERT.value).alias("_operation"),
         pl.lit(None, pl.UInt128).alias(CLOSES),
     )
-    async with aclosing(arriving.rows) as frames:
-        async for rows in frames:
-            yield rows.with_columns(constants).select(*fields, *CHANGE_COLUMNS)
 
 
 async def peeked(arriving: Arriving) -> tuple[bool, Arriving]:
@@ -117,21 +134,34 @@ async def peeked(arriving: Arriving) -> tuple[bool, Arriving]:
 
 def arriving_of(compared: Compared) -> Arriving:
     """A compared batch of a table without history, as rows that arrive from its landing."""
+    refused = compared.refused.implode()
 
     async def verdict() -> Counts:
         return counts(compared)
 
-    return Arriving(begun=compared.begun, rows=compared.landed.rows.all(), verdict=verdict)
+    async def rows() -> AsyncGenerator[pl.DataFrame, None]:
+        async with aclosing(compared.landed.rows.all()) as frames:
+            async for frame in frames:
+                yield frame.filter(~pl.col(POSITION).is_in(refused))
+
+    return Arriving(begun=compared.begun, rows=rows(), verdict=verdict)
 
 
 def counts(compared: Compared) -> Counts:
     """What promote is going to do, in rows."""
-    sizes, reopened = compared.changes.sizes, compared.reopened.len()
+    sizes, reopened, landed = compared.changes.sizes, compared.reopened.len(), compared.landed
+    refused = compared.refused.len()
+    inserted = sizes.inserted - reopened
+    if compared.begun.history.is_empty:  # all that was carried, however much it is
+        inserted = landed.extracted - landed.apart.rows - refused
     return Counts(
-        extracted=compared.landed.extracted,
-        inserted=sizes.inserted - reopened,
+        extracted=landed.extracted,
+        inserted=inserted,
         updated=sizes.updated,
         reopened=reopened,
         deleted=sizes.deleted,
         unchanged=compared.changes.unchanged,
+        rewritten=sizes.rewritten,
+        quarantined=landed.apart.rejected + refused,
+        filtered=landed.apart.filtered,
     )

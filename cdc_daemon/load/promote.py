@@ -8,6 +8,7 @@ is rolled back as a lost race (law 2).
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from cdc_daemon.load.indexes import Rebuild
 from cdc_daemon.load.statements import Statements
 from cdc_daemon.model.change import Counts
 from cdc_daemon.model.run import Promoted
+from cdc_daemon.model.window import REPLAY
 from cdc_daemon.ports.dialect import TargetDialect
 from cdc_daemon.ports.flow import Arriving, Begun, Compared, Index
 from cdc_daemon.ports.sql import SqlDatabase, SqlSession
@@ -83,7 +85,7 @@ class Promoter:
                     begun=begun,
                     at=at,
                     dialect=self.dialect,
-                    statements=self._statements(begun),
+                    statements=self.statements(begun),
                 )
         except StatementFailed as error:
             if await self._epoch(begun) != history.state.epoch:
@@ -94,11 +96,12 @@ class Promoter:
         table = begun.job.table.id
         async with self.database.session() as session:
             rows = await session.fetch(
-                self._statements(begun).epoch(), table.source, table.schema, table.name
+                self.statements(begun).epoch(), table.source, table.schema, table.name
             )
         return int(rows[0][0]) if rows else 0
 
-    def _statements(self, begun: Begun) -> Statements:
+    def statements(self, begun: Begun) -> Statements:
+        """What a batch runs."""
         return Statements(
             dialect=self.dialect,
             spec=begun.job.table,
@@ -106,6 +109,10 @@ class Promoter:
             control_schema=self.control_schema,
             load=self.dialect.load_table(begun.job.table, begun.batch.number),
         )
+
+
+def _loaded(planned: Counts) -> int:
+    return planned.opened + planned.deleted + planned.rewritten
 
 
 def _lost(begun: Begun) -> LostRace:
@@ -193,7 +200,7 @@ class _Promotion:
         history = self.begun.history
         if not compared.changes.is_empty:
             loaded = await self._load(changed_rows(compared))
-            self._exactly("load", loaded, planned.opened + planned.deleted)
+            self._exactly("load", loaded, _loaded(planned))
         with spent("promote"):
             await self._fence()
             await self._run((*history.ddl, *history.indexes))
@@ -208,21 +215,31 @@ class _Promotion:
         run, say, batch = self.session.execute, self.statements, self.begun.batch.number
         staged = await run(say.stage_deleted(), batch, self.at)
         self._exactly("stage deletes", staged, planned.deleted)
-        self._exactly("close", await self._close(planned), planned.closed)
+        if planned.rewritten:  # before the close, which then finds other hashes there
+            await self._rewrite(planned)
+        close = self.statements.close_versions()
+        closed = await self._in_pieces(close, planned, self.at, batch)
+        self._exactly("close", closed, planned.closed)
         self._exactly("open", await self._open(), planned.opened)
         staged = await run(say.stage_opened(), batch, self.at)
         self._exactly("stage", staged, planned.opened)
 
-    async def _close(self, planned: Counts) -> int:
-        """In pieces where the engine would lock the whole table for many rows at once."""
-        close, batch = self.statements.close_versions(), self.begun.batch.number
+    async def _rewrite(self, planned: Counts) -> None:
+        say, batch = self.statements, self.begun.batch.number
+        rewritten = await self._in_pieces(say.rewrite_versions(), planned, CURRENT)
+        self._exactly("rewrite", rewritten, planned.rewritten)
+        staged = await self.session.execute(say.stage_rewritten(), batch, self.at)
+        self._exactly("stage rewrites", staged, planned.rewritten)
+
+    async def _in_pieces(self, statement: str, planned: Counts, *values: object) -> int:
+        """Where the engine would lock the whole table for many rows at once."""
         step = self.dialect.close_rows
         if step is None:
-            return await self.session.execute(close, self.at, batch)
-        closed, loaded = 0, planned.opened + planned.deleted
-        for first in range(0, loaded, step):
-            closed += await self.session.execute(close, self.at, batch, first, first + step)
-        return closed
+            return await self.session.execute(statement, *values)
+        touched = 0
+        for first in range(0, _loaded(planned), step):
+            touched += await self.session.execute(statement, *values, first, first + step)
+        return touched
 
     async def _open(self) -> int:
         batch = self.begun.batch.number
@@ -245,14 +262,19 @@ class _Promotion:
     async def checkpoint(self, n: Counts) -> None:
         """Moves only here, with the rows it covers (law 1)."""
         run, say, batch = self.session.execute, self.statements, self.begun.batch
-        await run(say.forget_window(), *self._id, batch.window.name)
-        await run(
-            say.checkpoint(),
-            *(*self._id, batch.window.name, batch.number, batch.read_at, n.extracted),
-        )
         grown = n.opened - n.closed
-        await run(say.advance(), *self._id, self.at, batch.number, grown, batch.read_at)
-        rows = (n.extracted, n.inserted, n.updated, n.reopened, n.deleted, n.unchanged)
+        if batch.window == REPLAY:  # a few rows: neither a checkpoint nor a pass
+            await run(say.advance_by_replay(), *self._id, self.at, batch.number, grown)
+        else:
+            await run(say.forget_window(), *self._id, batch.window.name)
+            await run(
+                say.checkpoint(),
+                *(*self._id, batch.window.name, batch.number, batch.read_at, n.extracted),
+            )
+            rules = json.dumps(dict(self.begun.rules), sort_keys=True)
+            await run(say.advance(), *self._id, self.at, batch.number, grown, batch.read_at, rules)
+        changed = (n.inserted, n.updated, n.reopened, n.deleted, n.unchanged, n.rewritten)
+        rows = (n.extracted, *changed, n.quarantined, n.filtered)
         if await run(say.batch(), batch.number, self.at, *rows) != 1:
             raise LostRace(f"batch {batch.number} was abandoned: another process took the table")
 

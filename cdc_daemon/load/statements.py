@@ -67,6 +67,20 @@ class Statements:
         """Parameters: instant, batch; with ``close_rows``, also which loaded rows."""
         return self.dialect.close_versions(self.load, self.spec, self.table)
 
+    def rewrite_versions(self) -> str:
+        """Parameters: hash version; with ``close_rows``, also which loaded rows."""
+        return self.dialect.rewrite_versions(self.load, self.spec, self.table)
+
+    def stage_rewritten(self) -> str:
+        """To readers of the feed it is an update. Parameters: batch, instant."""
+        q = self.dialect.quote
+        return (
+            f"INSERT INTO {self.dialect.qualified(self.spec.stage)} "
+            f"({self._columns()}, {q('_operation')}, {q('_batch_id')}, {q('_changed_at')}) "
+            f"SELECT {self._loaded()}, 'U', $1, $2 "
+            f"FROM {self._load} l WHERE l.{q('_operation')} = 'W'"
+        )
+
     def open_versions(self) -> str:
         """Parameters: instant, hash version, batch."""
         q = self.dialect.quote
@@ -92,7 +106,9 @@ class Statements:
         )
 
     def advance(self) -> str:
-        """Parameters: source, schema, name, instant, batch, opened less closed, instant read.
+        """Parameters: source, schema, name, instant, batch, growth, instant read, rules.
+
+        Growth is versions opened less closed.
 
         It also says what the schedule goes on from: another process that waits for the lock must
         find the table done.
@@ -102,7 +118,15 @@ class Statements:
             f"open_versions = open_versions + $6, last_success_at = {self.dialect.now}, "
             "accepted_guards = NULL, held_reason = NULL, held_guards = NULL, held_at = NULL, "
             f"failures = 0, last_started_at = $7, last_ended_at = {self.dialect.now}, "
-            f"last_retry = NULL, changed_at = {self.dialect.now} "
+            f"last_retry = NULL, rules = $8, changed_at = {self.dialect.now} "
+            "WHERE source = $1 AND schema_name = $2 AND table_name = $3"
+        )
+
+    def advance_by_replay(self) -> str:
+        """Parameters: source, schema, name, instant, batch, opened less closed."""
+        return (
+            f"UPDATE {self._control('table_state')} SET last_instant = $4, last_batch_id = $5, "
+            f"open_versions = open_versions + $6, changed_at = {self.dialect.now} "
             "WHERE source = $1 AND schema_name = $2 AND table_name = $3"
         )
 
@@ -122,10 +146,11 @@ class Statements:
         )
 
     def batch(self) -> str:
-        """Parameters: batch, instant, and the six counts."""
+        """Parameters: batch, instant, and the nine counts."""
         return (
             f"UPDATE {self._control('batch')} SET status = 'promoted', instant = $2, "
             "extracted = $3, inserted = $4, updated = $5, reopened = $6, deleted = $7, "
-            f"unchanged = $8, finished_at = {self.dialect.now} "
+            "unchanged = $8, rewritten = $9, quarantined = $10, filtered = $11, "
+            f"finished_at = {self.dialect.now} "
             "WHERE batch_id = $1 AND status = 'running'"
         )

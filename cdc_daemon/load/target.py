@@ -10,6 +10,7 @@ from typing import Protocol
 
 import polars as pl
 
+from cdc_daemon.load.isolate import Isolation
 from cdc_daemon.load.needs import needs
 from cdc_daemon.load.promote import Promoter
 from cdc_daemon.model.change import POSITION
@@ -20,6 +21,7 @@ from cdc_daemon.ports.control import StateReader
 from cdc_daemon.ports.dialect import TargetDialect
 from cdc_daemon.ports.flow import Arriving, Begun, Compared, History
 from cdc_daemon.ports.sql import SqlDatabase, SqlSession
+from cdc_daemon.ports.target import Refusal
 from cdc_daemon.schema.naming import load_batch
 from cdc_daemon.schema.table import Column, SourceTable
 
@@ -72,12 +74,11 @@ class SqlTarget:
         )
 
     async def open_versions(
-        self, spec: TableSpec, history: History, after: datetime
+        self, spec: TableSpec, columns: Sequence[Column], after: datetime
     ) -> AsyncGenerator[pl.DataFrame, None]:
-        """The open versions' keys and hashes, as Arrow."""
-        key = history.table.key_columns
-        select = self.dialect.select_open_versions(spec, key, after)
-        async with aclosing(self.reader.versions(select, key)) as frames:
+        """The open versions' values and hashes, as Arrow."""
+        select = self.dialect.select_open_versions(spec, columns, after)
+        async with aclosing(self.reader.versions(select, columns)) as frames:
             async for frame in frames:
                 yield frame
 
@@ -99,6 +100,12 @@ class SqlTarget:
     async def first_load(self, arriving: Arriving) -> Promoted:
         """One transaction, as ``load.promote`` says."""
         return await self.promoter.first_load(arriving)
+
+    async def refused(self, compared: Compared) -> tuple[Refusal, ...]:
+        """By loading ever smaller pieces, as ``load.isolate`` says."""
+        return await Isolation(self.database, self.promoter.statements(compared.begun)).refused(
+            compared
+        )
 
     async def promote(self, compared: Compared) -> Promoted:
         """One transaction, as ``load.promote`` says."""

@@ -16,7 +16,7 @@ from cdc_daemon.model.event import Event
 from cdc_daemon.model.guard import Guard
 from cdc_daemon.model.run import Batch
 from cdc_daemon.model.table import TableId, TableSpec
-from cdc_daemon.model.window import WHOLE, Window
+from cdc_daemon.model.window import REPLAY, WHOLE, Window
 from cdc_daemon.ports.control import Feed
 from cdc_daemon.ports.flow import Begun
 
@@ -120,13 +120,21 @@ class MemoryControl:
             raise LostRace(f"{table}: promoted by somebody else")
         if self.batches[batch.number][1] != RUNNING:
             raise LostRace(f"{table}: batch {batch.number} was abandoned")
-        self.states[table] = replace(
+        moved = replace(
             state,
             epoch=state.epoch + 1,
             last_instant=at,
             last_batch=batch.number,
-            last_success=at,
             open_versions=state.open_versions + counts.opened - counts.closed,
+        )
+        self.batches[batch.number] = (batch, "promoted", counts)
+        self.states[table] = moved
+        if batch.window == REPLAY:
+            return
+        self.states[table] = replace(
+            moved,
+            last_success=at,
+            rules=begun.rules,
             accepted=frozenset(),
             last_started=begun.batch.read_at,
             last_ended=at,
@@ -135,7 +143,6 @@ class MemoryControl:
             held_guards=frozenset(),
             failures=0,
         )
-        self.batches[batch.number] = (batch, "promoted", counts)
         self.checkpoints[table, batch.window.name] = Checkpoint(
             batch=batch.number, read_at=batch.read_at, rows=counts.extracted
         )

@@ -5,7 +5,7 @@ A promote works on copies and swaps them in at its end: all of it, or nothing.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -23,9 +23,10 @@ from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.run import Promoted
 from cdc_daemon.model.table import TableId, TableSpec
 from cdc_daemon.ports.flow import Arriving, Begun, Compared, History
+from cdc_daemon.ports.target import Refusal
 from cdc_daemon.scd2.instant import instant
 from cdc_daemon.schema.diff import evolve
-from cdc_daemon.schema.table import SourceTable
+from cdc_daemon.schema.table import Column, SourceTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,16 +96,15 @@ class MemoryTarget:
         return len(rows) - len(kept)
 
     async def open_versions(
-        self, spec: TableSpec, history: History, after: datetime
+        self, spec: TableSpec, columns: Sequence[Column], after: datetime
     ) -> AsyncGenerator[pl.DataFrame, None]:
         """What has no end."""
         opened = [v for v in self.bronze.get(spec.id, ()) if v.valid_to is None]
-        key = history.table.key_columns
         yield pl.DataFrame(
             {
                 **{
                     c.field: pl.Series([v.row[c.target_name] for v in opened], dtype=c.carrier)
-                    for c in key
+                    for c in columns
                 },
                 HASH: pl.Series([v.row_hash for v in opened], dtype=pl.UInt128),
                 VERSION: pl.Series([v.hash_version for v in opened], dtype=pl.Int16),
@@ -126,6 +126,10 @@ class MemoryTarget:
             async for frame in first_changes(arriving):
                 work.apply(frame)
             return self._swap(work, await arriving.verdict())
+
+    async def refused(self, compared: Compared) -> tuple[Refusal, ...]:  # noqa: ARG002 - never
+        """Memory takes every row."""
+        return ()
 
     async def promote(self, compared: Compared) -> Promoted:
         """Close, then open, under the fence; then swap."""
@@ -185,10 +189,23 @@ class _Work:
         for n, version in enumerate(self.versions):
             row = ends.get((version.key, version.row_hash))
             if version.valid_to is None and row is not None:
-                self._close(n, row["_operation"])
+                if row["_operation"] == Operation.REWRITE.value:
+                    self._rewrite(n, row)
+                else:
+                    self._close(n, row["_operation"])
         for row in rows:
-            if row["_operation"] != Operation.DELETE.value:
+            if row["_operation"] not in {Operation.DELETE.value, Operation.REWRITE.value}:
                 self._open(row)
+
+    def _rewrite(self, n: int, row: dict[str, Any]) -> None:
+        values = self._values(row)
+        self.versions[n] = replace(
+            self.versions[n], row=values, row_hash=row[HASH], hash_version=CURRENT
+        )
+        self._feed(values, Operation.UPDATE.value)
+
+    def _values(self, row: dict[str, Any]) -> dict[str, Any]:
+        return {c.target_name: row[c.field] for c in self.begun.history.table.columns}
 
     def _close(self, n: int, operation: str) -> None:
         version = self.versions[n]
@@ -200,7 +217,7 @@ class _Work:
             self._feed(version.row, operation)
 
     def _open(self, row: dict[str, Any]) -> None:
-        values = {c.target_name: row[c.field] for c in self.begun.history.table.columns}
+        values = self._values(row)
         self.versions.append(
             Version(
                 key=row[KEY],

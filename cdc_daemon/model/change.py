@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import polars as pl
@@ -34,18 +34,24 @@ class Sizes:
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
+    rewritten: int = 0
 
     def __add__(self, other: Sizes) -> Sizes:
         return Sizes(
             inserted=self.inserted + other.inserted,
             updated=self.updated + other.updated,
             deleted=self.deleted + other.deleted,
+            rewritten=self.rewritten + other.rewritten,
         )
 
     @property
     def total(self) -> int:
         """Keys that change."""
-        return self.inserted + self.updated + self.deleted
+        return self.inserted + self.updated + self.deleted + self.rewritten
+
+
+def _none() -> pl.DataFrame:
+    return pl.DataFrame(schema={POSITION: pl.UInt32, CLOSES: pl.UInt128})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +68,8 @@ class Changes:
     deleted: pl.DataFrame
     """``POSITION`` among the open versions, and ``CLOSES``."""
     unchanged: int
+    rewritten: pl.DataFrame = field(default_factory=_none)
+    """As ``updated``: rows that differ by changed rules alone, whose versions stay open."""
     later: int = 0
     """Open versions that began after the read: left alone."""
     left_out: Sizes = Sizes()
@@ -72,11 +80,33 @@ class Changes:
         left_out = replace(self.left_out, deleted=0)
         return replace(self, deleted=self.deleted.clear(), left_out=left_out)
 
+    def without(self, positions: pl.Series) -> Changes:
+        """What is left without the rows at ``positions`` in the landing; no version is closed
+        for them.
+        """
+        kept = ~pl.col(POSITION).is_in(positions.implode())
+        return replace(
+            self,
+            inserted=self.inserted.filter(~self.inserted.is_in(positions.implode())),
+            updated=self.updated.filter(kept),
+            rewritten=self.rewritten.filter(kept),
+        )
+
+    def rewriting(self, positions: pl.Series) -> Changes:
+        """The same, where the versions of the rows at ``positions`` stay open."""
+        same = pl.col(POSITION).is_in(positions.implode())
+        return replace(
+            self, updated=self.updated.filter(~same), rewritten=self.updated.filter(same)
+        )
+
     @property
     def sizes(self) -> Sizes:
         """All of them, whether left out or not."""
         return self.left_out + Sizes(
-            inserted=self.inserted.len(), updated=self.updated.height, deleted=self.deleted.height
+            inserted=self.inserted.len(),
+            updated=self.updated.height,
+            deleted=self.deleted.height,
+            rewritten=self.rewritten.height,
         )
 
     @property

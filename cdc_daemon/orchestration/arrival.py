@@ -15,12 +15,12 @@ import polars as pl
 
 from cdc_daemon.cdc.guards import Facts, trips
 from cdc_daemon.cdc.row_hash import HASH, KEY
-from cdc_daemon.errors import DuplicateKey
+from cdc_daemon.errors import DuplicateKey, NoHistory, RowRefused
 from cdc_daemon.extract.extractor import Extractor, with_text
 from cdc_daemon.model.change import Counts
 from cdc_daemon.model.run import Batch, Job, Promoted
 from cdc_daemon.orchestration.comparison import Comparison
-from cdc_daemon.orchestration.steps import COMPARE, PROMOTE, Steps
+from cdc_daemon.orchestration.steps import COMPARE, EXTRACT, PROMOTE, Steps
 from cdc_daemon.orchestration.together import together
 from cdc_daemon.orchestration.verdict import judge
 from cdc_daemon.orchestration.workspace import Workspace
@@ -28,7 +28,8 @@ from cdc_daemon.ports.flow import Arriving, Begun, Landed
 from cdc_daemon.ports.source import DoesNotFit, Reading, Source
 from cdc_daemon.ports.target import Batches, Target
 from cdc_daemon.ports.telemetry import RunObserver
-from cdc_daemon.schema.table import SourceTable
+from cdc_daemon.transformation.configured import TableRules
+from cdc_daemon.transformation.resolved import Resolved
 
 BEGIN_SECONDS = 5.0
 """How long a batch that is being stopped is waited for to get its number."""
@@ -39,6 +40,7 @@ class Arrival:
     """One reading of a table, from the fence to its last row."""
 
     job: Job
+    rules: TableRules
     source: Source
     target: Target
     batches: Batches
@@ -59,7 +61,12 @@ class Arrival:
         """The same; but a table without history has one by the time all its rows have come."""
         async with together() as beside, self._opened(numbered=True) as (begun, reading):
             if begun.history.is_empty:
-                return await self._promoted(begun, reading, steps)
+                try:
+                    return await self._promoted(begun, reading, steps)
+                except RowRefused:  # which one is found among rows that have landed
+                    for pile in (self.space.captured, self.space.apart):
+                        await asyncio.to_thread(pile.clear)
+                    steps.begin(EXTRACT)
             return await self._landed(begun, reading, comparison, beside)
 
     @asynccontextmanager
@@ -69,12 +76,18 @@ class Arrival:
             fence = await self.target.fence(table)  # before the snapshot: law 2
             async with self.source.read(table) as reading:
                 read_at = await self.target.now()  # just after it opened
-                prepared = await self.target.prepare(table, reading.table)
+                rules = self.rules.bind(table, reading.table)
+                prepared = await self.target.prepare(table, rules.table)
+                if prepared.is_empty and self.job.replay is not None:
+                    raise NoHistory(f"{table.id}: nothing was loaded yet")
                 batch = Batch(number=0, table=table.id, window=self.job.window, read_at=read_at)
                 if numbered:
                     batch = await self._numbered(read_at)
                 history = replace(prepared, state=fence)
-                yield Begun(job=self.job, batch=batch, history=history), reading
+                yield (
+                    Begun(job=self.job, batch=batch, history=history, rules=rules.descriptions),
+                    reading,
+                )
 
     async def _numbered(self, read_at: datetime) -> Batch:
         beginning = asyncio.ensure_future(
@@ -97,77 +110,98 @@ class Arrival:
         if not begun.history.is_empty:
             beside.create_task(comparison.read(begun))
         async with together() as group:
-            counting = group.create_task(reading.count())
+            counting = group.create_task(self._count(reading))
             extractor = self._extractor(reading, counting)
             shape = await extractor.land_unique(self.space.rows, self.space.captured)
         await extractor.unmoved()
         return Landed(
-            begun=_shaped(begun, shape),
+            begun=replace(begun, history=replace(begun.history, table=shape)),
             rows=self.space.rows,
-            extracted=self.space.captured.rows,
+            extracted=self.space.captured.rows + self.space.apart.rows,
             counted=counting.result(),
+            apart=self.space.apart.summary(),
         )
+
+    async def _count(self, reading: Reading) -> int | None:
+        """Of a replay, no count says whether it was read whole: it deletes nothing (law 10)."""
+        return await reading.count() if self.job.replay is None else None
 
     def _extractor(self, reading: Reading, counting: asyncio.Task[int | None]) -> Extractor:
         def progress(rows: int) -> None:
             self.observer.rows(rows, counting.result() if counting.done() else None)
 
-        return Extractor(self.job.table.id, reading, self.max_key_bytes, progress)
+        replay = self.job.replay
+        return Extractor(
+            spec=self.job.table,
+            reading=reading,
+            rules=self.rules,
+            apart=self.space.apart,
+            max_key_bytes=self.max_key_bytes,
+            only=None if replay is None else pl.Series(sorted(replay), dtype=pl.UInt128),
+            progress=progress,
+        )
 
     async def _promoted(self, begun: Begun, reading: Reading, steps: Steps) -> Promoted:
-        shape, table = reading.table, begun.job.table
+        table = begun.job.table
+        rules = self.rules.bind(table, reading.table)
         # asked before: the load holds a session of the target, and must not wait for another
         usual = await self.batches.usual(table, table.guards.usual_batches)
-        again = not shape.snapshot
+        again = not reading.table.snapshot
         while True:
             try:
-                return await self._streamed(_shaped(begun, shape), reading, steps, usual)
+                return await self._streamed(begun, rules, reading, steps, usual)
             except DoesNotFit as unfit:
-                shape = with_text(table.id, shape, unfit.column)
+                rules = self.rules.bind(table, with_text(table.id, rules.source, unfit.column))
             except DuplicateKey:
                 if not again:
                     raise
                 again = False  # it may have moved while it was read: once more, as when landed
-            await asyncio.to_thread(self.space.captured.clear)
+            for pile in (self.space.captured, self.space.apart):
+                await asyncio.to_thread(pile.clear)
 
     async def _streamed(
-        self, begun: Begun, reading: Reading, steps: Steps, usual: tuple[int, ...]
+        self,
+        begun: Begun,
+        rules: Resolved,
+        reading: Reading,
+        steps: Steps,
+        usual: tuple[int, ...],
     ) -> Promoted:
         async with together() as group:
             counting = group.create_task(reading.count())
             extractor = self._extractor(reading, counting)
-            shape, captured = begun.history.table, self.space.captured
+            captured, apart = self.space.captured, self.space.apart
 
             async def rows() -> AsyncGenerator[pl.DataFrame, None]:
-                async with aclosing(extractor.rows(shape)) as frames:
+                async with aclosing(extractor.rows(rules)) as frames:
                     async for frame in frames:
                         await captured.add(frame.select(KEY, HASH))
                         yield frame
 
             async def verdict() -> Counts:
                 counted = await counting
-                await extractor.unique(shape, captured)
+                extractor.keyed(captured.rows)
+                await extractor.unique(rules.table, captured)
                 await extractor.unmoved()
                 steps.begin(COMPARE)
                 self._judge(begun, counted, usual)
                 steps.begin(PROMOTE)
-                return Counts(extracted=captured.rows, inserted=captured.rows)
+                return Counts(
+                    extracted=captured.rows + apart.rows,
+                    inserted=captured.rows,
+                    quarantined=apart.rejected,
+                    filtered=apart.filtered,
+                )
 
-            arriving = Arriving(begun=begun, rows=rows(), verdict=verdict)
+            shaped = replace(begun, history=replace(begun.history, table=rules.table))
+            arriving = Arriving(begun=shaped, rows=rows(), verdict=verdict)
             return await self.target.first_load(arriving)
 
     def _judge(self, begun: Begun, counted: int | None, usual: tuple[int, ...]) -> None:
         facts = Facts(
-            extracted=self.space.captured.rows,
+            extracted=self.space.captured.rows + self.space.apart.rows,
             counted=counted,
             usual=usual,
-            opened=0,
-            updated=0,
-            deleted=0,
+            rejected=self.space.apart.rejected,
         )
         judge(begun, trips(facts, begun.job.table.guards), self.observer)
-
-
-def _shaped(begun: Begun, shape: SourceTable) -> Begun:
-    """The batch with its columns as they are carried."""
-    return replace(begun, history=replace(begun.history, table=shape))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -14,6 +14,8 @@ from cdc_daemon.cdc.guards import Facts, trips
 from cdc_daemon.cdc.row_hash import CURRENT, HASH, KEY, RECIPES, key_digest
 from cdc_daemon.extract.digests import Digests
 from cdc_daemon.model.change import POSITION, Changes
+from cdc_daemon.model.rejection import Rejection
+from cdc_daemon.orchestration.rewriting import rewriting
 from cdc_daemon.orchestration.workspace import Workspace
 from cdc_daemon.ports.flow import Begun, Compared, Landed
 from cdc_daemon.ports.target import Batches, Target
@@ -21,6 +23,7 @@ from cdc_daemon.ports.work import spent
 from cdc_daemon.schema.table import SourceTable
 
 KEYS_AT_A_TIME = 100_000
+Rejections = tuple[Rejection, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,40 +43,70 @@ class Comparison:
         # what began before we read has an instant up to the last one known then, even where
         # the clock has stepped back since
         after = max(begun.batch.read_at, history.state.last_instant or begun.batch.read_at)
-        async with aclosing(self.target.open_versions(table, history, after)) as versions:
+        key, only = history.table.key_columns, begun.job.replay
+        async with aclosing(self.target.open_versions(table, key, after)) as versions:
             async for frame in versions:
                 with spent("digest"):
                     digests = await asyncio.to_thread(_digested, frame, history.table)
+                if only is not None:
+                    wanted = digests[KEY].is_in(pl.Series(sorted(only), dtype=pl.UInt128).implode())
+                    digests, frame = digests.filter(wanted), frame.filter(wanted)  # noqa: PLW2901
                 self.recipes.update(digests[VERSION].unique())
                 await self.space.opened.add(digests)
                 await self.space.keys.add(frame.select(fields))
 
     async def compare(self, landed: Landed) -> Compared:
         """The changes, and what the guards say of them."""
-        table, opened = landed.begun.job.table, self.space.opened
+        most = landed.begun.job.table.max_batch_rows
         older = await self._older(landed)
         with spent("compare"):
-            changes = await asyncio.to_thread(
-                _compared, self.space.captured, opened, older, table.max_batch_rows
-            )
-        if landed.counted is None or landed.counted != landed.extracted:
-            # law 10: a read that is not whole, or not of one instant, earns no deletes
+            changes = await asyncio.to_thread(_compared, self.space, older, most)
+        if landed.counted is None or landed.counted != landed.extracted or landed.apart.unknown:
+            # law 10: a read that is not whole, or not of one instant, earns no deletes; nor does
+            # one with a row whose key is not known
             changes = changes.without_deletes()
+        if landed.begun.rewrites:
+            changes = await rewriting(self.target, landed, changes)
         reopened = await self._reopened(landed, changes)
-        facts = Facts(
-            extracted=landed.extracted,
-            counted=landed.counted,
-            usual=await self.batches.usual(table, table.guards.usual_batches),
-            opened=opened.rows,
-            updated=changes.sizes.updated,
-            deleted=changes.sizes.deleted,
-        )
+        facts = await self._facts(landed, changes)
         return Compared(
             landed=landed,
             changes=changes,
             reopened=reopened,
             opened_keys=self.space.keys,
-            trips=trips(facts, table.guards),
+            trips=trips(facts, landed.begun.job.table.guards),
+            rejections=landed.apart.rejections,
+        )
+
+    async def without(self, compared: Compared, refused: pl.Series, told: Rejections) -> Compared:
+        """The same batch without the rows that the target does not take, by their positions."""
+        landed, changes = compared.landed, compared.changes.without(refused)
+        facts = await self._facts(landed, changes, refused.len())
+        return replace(
+            compared,
+            changes=changes,
+            reopened=compared.reopened.filter(~compared.reopened.is_in(refused.implode())),
+            trips=trips(facts, landed.begun.job.table.guards),
+            refused=refused,
+            rejections=(*compared.rejections, *told),
+        )
+
+    async def _facts(self, landed: Landed, changes: Changes, refused: int = 0) -> Facts:
+        begun, table, sizes = landed.begun, landed.begun.job.table, changes.sizes
+        usual: tuple[int, ...] = ()
+        if begun.job.replay is None:
+            usual = await self.batches.usual(table, table.guards.usual_batches)
+        return Facts(
+            extracted=landed.extracted,
+            counted=landed.counted,
+            usual=usual,
+            opened=self.space.opened.rows,
+            inserted=sizes.inserted,
+            updated=sizes.updated + sizes.rewritten,
+            deleted=sizes.deleted,
+            rejected=landed.apart.rejected + refused,
+            rules_changed=begun.rules_changed,
+            keys_changed=begun.key_rules_changed,
         )
 
     async def _older(self, landed: Landed) -> dict[int, Digests]:
@@ -109,16 +142,18 @@ def _rehashed(rows: pl.DataFrame, table: SourceTable, version: int) -> pl.DataFr
     return pl.DataFrame({KEY: keys, HASH: hashes})
 
 
-def _compared(
-    captured: Digests, opened: Digests, older: Mapping[int, Digests], most: int
-) -> Changes:
-    parts = max(captured.parts, opened.parts)
+def _compared(space: Workspace, older: Mapping[int, Digests], most: int) -> Changes:
+    captured, opened, apart = space.captured, space.opened, space.apart.keys
+    parts = max(captured.parts, opened.parts, apart.parts)
 
     def each() -> Iterator[Changes]:
         for n in range(parts):
-            rows = captured.part(n, parts)
+            rows, versions = captured.part(n, parts), opened.part(n, parts)
+            if apart.rows:  # law 10: of a key that was set apart nothing is known
+                left = apart.part(n, parts)[KEY].implode()
+                versions = versions.filter(~pl.col(KEY).is_in(left))
             hashes = {v: _aligned(rows, digests.part(n, parts)) for v, digests in older.items()}
-            yield compare(rows, opened.part(n, parts), hashes)
+            yield compare(rows, versions, hashes)
 
     return joined(each(), most)
 

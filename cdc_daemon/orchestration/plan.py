@@ -10,6 +10,7 @@ import polars as pl
 
 from cdc_daemon.cdc.guards import Trip
 from cdc_daemon.cdc.row_hash import key_digest
+from cdc_daemon.errors import CdcError
 from cdc_daemon.load.changes import counts
 from cdc_daemon.load.indexes import rebuild_ddl
 from cdc_daemon.model.change import POSITION, Counts, Operation
@@ -108,6 +109,9 @@ class _Watching:
 
     def numbered(self, batch: Batch) -> None:
         """A plan has no number."""
+
+    def unrecorded(self, error: CdcError) -> None:
+        """A plan records nothing."""
 
     def rows(self, n: int, total: int | None) -> None:
         self.progress.rows(self.table, n, total)

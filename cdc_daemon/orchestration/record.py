@@ -54,6 +54,10 @@ class RunRecord:
         """Rows extracted so far."""
         self.progress.rows(self.table, n, total)
 
+    def unrecorded(self, error: CdcError) -> None:
+        """The quarantine could not be written; the next batch finds the same again."""
+        self.telemetry.unrecorded(error)
+
     def passed(self, guards: tuple[Guard, ...]) -> None:
         """Guards a person accepted."""
         self.accepted = guards

@@ -17,7 +17,7 @@ def judge(begun: Begun, trips: Iterable[Trip], observer: RunObserver) -> None:
         GuardTripped: naming those that nobody accepted.
     """
     tripped = list(trips)
-    accepted = begun.job.accepted | begun.history.state.accepted
+    accepted = begun.accepted
     refused = [trip for trip in tripped if trip.guard not in accepted]
     observer.passed(tuple(trip.guard for trip in tripped if trip.guard in accepted))
     if refused:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from cdc_daemon.cdc.compare import CAPTURED_SCHEMA, OPEN_SCHEMA
+from cdc_daemon.extract.apart import APART_SCHEMA, Apart
 from cdc_daemon.extract.digests import Digests
 from cdc_daemon.extract.landing import Landing, LandingArea
 from cdc_daemon.ports.cleanup import to_its_end
@@ -24,6 +25,8 @@ class Workspace:
     keys: Landing
     """Of the open versions."""
     opened: Digests
+    apart: Apart
+    """What was read and is not carried."""
     _area: LandingArea
     _stack: ExitStack
 
@@ -58,6 +61,7 @@ def _opened(area: LandingArea, stack: ExitStack) -> Workspace:
         captured=_digests(area, stack, CAPTURED_SCHEMA),
         keys=stack.enter_context(area.landing()),
         opened=_digests(area, stack, OPEN_SCHEMA),
+        apart=Apart(_digests(area, stack, APART_SCHEMA)),
         _area=area,
         _stack=stack,
     )

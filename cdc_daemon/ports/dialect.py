@@ -214,3 +214,10 @@ class TargetDialect(Protocol):
         after the first, up to the second, counted from 1 as they were loaded.
         """
         ...
+
+    def rewrite_versions(self, load: QualifiedName, spec: TableSpec, table: SourceTable) -> str:
+        """Give open versions the values of rows loaded as ``W``, by key and hash.
+
+        Parameters: hash version; with ``close_rows``, as ``close_versions``.
+        """
+        ...

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
 import polars as pl
@@ -11,7 +12,10 @@ import polars as pl
 from cdc_daemon.cdc.guards import Trip
 from cdc_daemon.model.change import Changes, Counts
 from cdc_daemon.model.checkpoint import TableState
+from cdc_daemon.model.guard import Guard
+from cdc_daemon.model.rejection import Rejection
 from cdc_daemon.model.run import Batch, Job
+from cdc_daemon.model.table import RuleChange
 from cdc_daemon.schema.table import SourceTable
 
 
@@ -60,6 +64,60 @@ class Begun:
     job: Job
     batch: Batch
     history: History
+    rules: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What is done to the values of each column; under the empty name, which rows are left out."""
+
+    @property
+    def rules_changed(self) -> tuple[str, ...]:
+        """Columns to whose values something else is done than in the open versions."""
+        if self.history.is_empty:
+            return ()
+        before = self.history.state.rules or {}
+        names = sorted(before.keys() | self.rules.keys())
+        return tuple(name for name in names if before.get(name) != self.rules.get(name))
+
+    @property
+    def key_rules_changed(self) -> bool:
+        """Whether keys are among them: old versions then have other keys than new ones."""
+        return not set(self.rules_changed).isdisjoint(self.history.table.key)
+
+    @property
+    def accepted(self) -> frozenset[Guard]:
+        """Guards that this batch passes, because a person or the configuration says so."""
+        accepted = self.job.accepted | self.history.state.accepted
+        match self.job.table.on_rule_change:
+            case RuleChange.VERSION:
+                accepted |= {Guard.RULES}
+            case RuleChange.REWRITE:
+                accepted |= {Guard.REWRITE}
+            case RuleChange.ASK:
+                pass
+        if Guard.REWRITE in accepted and not self.key_rules_changed:
+            accepted |= {Guard.RULES}
+        return accepted
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether open versions that differ by changed rules alone get new values in place."""
+        changed = bool(self.rules_changed) and not self.key_rules_changed
+        return changed and Guard.REWRITE in self.accepted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetApart:
+    """Rows that were read and are not carried."""
+
+    rejected: int = 0
+    """Rows that cannot be carried."""
+    filtered: int = 0
+    unknown: bool = False
+    """Whether the key of one of them is not known: nothing may be taken for deleted (law 10)."""
+    rejections: tuple[Rejection, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """All of them."""
+        return self.rejected + self.filtered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +138,9 @@ class Landed:
     begun: Begun
     rows: LandedRows
     extracted: int
+    """Rows that were read, whether carried or not."""
     counted: int | None
+    apart: SetApart = SetApart()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +154,10 @@ class Compared:
     opened_keys: LandedRows
     """The keys of the open versions, at the positions of ``changes.deleted``."""
     trips: tuple[Trip, ...] = ()
+    refused: pl.Series = field(default_factory=lambda: pl.Series([], dtype=pl.UInt32))
+    """Positions of rows that the target does not take: they are not among the changes."""
+    rejections: tuple[Rejection, ...] = ()
+    """Of every row that is not carried."""
 
     @property
     def begun(self) -> Begun:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -12,7 +13,17 @@ from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.run import Batch, Promoted
 from cdc_daemon.model.table import TableSpec
 from cdc_daemon.ports.flow import Arriving, Begun, Compared, History
-from cdc_daemon.schema.table import SourceTable
+from cdc_daemon.schema.table import Column, SourceTable
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A landed row that the target does not take."""
+
+    position: int
+    reason: str
+    column: str | None = None
+    """Its name at the source, where it is known."""
 
 
 class Target(Protocol):
@@ -41,9 +52,9 @@ class Target(Protocol):
         ...
 
     def open_versions(
-        self, spec: TableSpec, history: History, after: datetime
+        self, spec: TableSpec, columns: Sequence[Column], after: datetime
     ) -> AsyncGenerator[pl.DataFrame, None]:
-        """The open versions: key columns in carriers, and row hash, recipe, and ``_later``.
+        """The open versions: ``columns`` in carriers, and row hash, recipe, and ``_later``.
 
         ``_row_hash`` is a 128-bit unsigned integer; ``_later`` marks versions that began after
         ``after``. Close it: until then it holds a session.
@@ -63,12 +74,20 @@ class Target(Protocol):
         """
         ...
 
+    async def refused(self, compared: Compared) -> tuple[Refusal, ...]:
+        """Which rows of the batch are not taken, found by trying; nothing of it is kept.
+
+        To be asked where ``promote`` raised ``RowRefused``. None: it was not a row.
+        """
+        ...
+
     async def promote(self, compared: Compared) -> Promoted:
         """Write stage, bronze, epoch and checkpoint in one transaction, or nothing at all.
 
         Raises:
             LostRace: the epoch or the versions are not those the batch was compared with.
             ClockSkew: the table's last instant is far ahead of the batch.
+            RowRefused: it does not take some row.
         """
         ...
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from cdc_daemon.errors import CdcError
 from cdc_daemon.model.guard import Guard
 from cdc_daemon.model.run import Batch, RunOutcome
 from cdc_daemon.model.table import TableId
@@ -35,6 +36,10 @@ class Progress(Protocol):
 
 class RunObserver(Protocol):
     """Told by the flow where it is."""
+
+    def unrecorded(self, error: CdcError) -> None:
+        """What the batch left out could not be put on record; the batch goes on."""
+        ...
 
     def step(self, name: str) -> AbstractContextManager[None]:
         """The block is a step: ``EXTRACT``, ``CDC_PROMOTION``, ``SCD2_PROMOTION``."""

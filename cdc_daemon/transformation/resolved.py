@@ -93,6 +93,14 @@ class Resolved:
             raise ConfigError(self.errors)
         return self.apply_tolerantly(frame)
 
+    def keys(self, frame: pl.DataFrame) -> Applied:
+        """The key columns of rows as they come out, whatever becomes of other columns."""
+        steps = [
+            [task for task in turn if task.site.column.name in self.table.key]
+            for turn in self.steps
+        ]
+        return applied(frame, self.reads, (), steps, self.table.key_columns)
+
     def apply_tolerantly(self, frame: pl.DataFrame) -> Applied:
         """The same, though columns are ``refused`` or ``absent``: the caller sees to those."""
         return applied(frame, self.reads, self.filters, self.steps, self.table.columns)

@@ -118,7 +118,7 @@ async def test_versions_that_began_later_are_marked(flow: Flow) -> None:
 
 
 async def _open(flow: Flow, after) -> pl.DataFrame:
-    found = flow.target.open_versions(flow.spec, await flow.prepare(), after)
+    found = flow.target.open_versions(flow.spec, flow.table.key_columns, after)
     return pl.concat([frame async for frame in found])
 
 

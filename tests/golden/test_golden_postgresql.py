@@ -88,11 +88,14 @@ STATEMENTS = {
     "epoch": LOADED.epoch(),
     "stage_deleted": LOADED.stage_deleted(),
     "close_versions": LOADED.close_versions(),
+    "rewrite_versions": LOADED.rewrite_versions(),
     "open_versions": LOADED.open_versions(),
     "stage_opened": LOADED.stage_opened(),
     "forget_window": LOADED.forget_window(),
     "checkpoint": LOADED.checkpoint(),
+    "stage_rewritten": LOADED.stage_rewritten(),
     "advance": LOADED.advance(),
+    "advance_by_replay": LOADED.advance_by_replay(),
     "batch": LOADED.batch(),
 }
 

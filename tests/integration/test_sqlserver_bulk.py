@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from cdc_daemon.databases.sqlserver.ddl import create_load
-from cdc_daemon.errors import DatabaseUnavailable, StatementFailed, Unrepresentable
+from cdc_daemon.errors import DatabaseUnavailable, RowRefused, StatementFailed
 from cdc_daemon.model.config import SqlServerSpec
 from cdc_daemon.ports.work import accounted
 from tests.support.loads import COLUMNS, EXTRA, LOAD, ROW, Way, frame, given, nulls
@@ -95,7 +95,7 @@ async def test_an_error_of_the_frames_is_told_as_it_is(way: Way) -> None:
         bad[5] = float("nan")
         yield frame(tuple(bad))
 
-    with pytest.raises(Unrepresentable, match="x5"):
+    with pytest.raises(RowRefused, match="x5"):
         await way.load(failing())
 
     async def broken() -> AsyncGenerator[pl.DataFrame, None]:

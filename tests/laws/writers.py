@@ -6,7 +6,7 @@ A writer is the real pipeline over in-memory adapters, without a lock: only the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,7 +20,7 @@ from cdc_daemon.model.run import Batch, Job, Promoted
 from cdc_daemon.model.table import TableSpec
 from cdc_daemon.ports.flow import Arriving, Begun, Compared, History
 from cdc_daemon.ports.target import Batches, Target
-from cdc_daemon.schema.table import SourceTable
+from cdc_daemon.schema.table import Column, SourceTable
 from tests.contract.engines.flow import Silent, pipeline
 
 
@@ -90,10 +90,10 @@ class GatedTarget:
         return await self.inner.prepare(spec, table)
 
     async def open_versions(
-        self, spec: TableSpec, history: History, after: datetime
+        self, spec: TableSpec, columns: Sequence[Column], after: datetime
     ) -> AsyncGenerator[pl.DataFrame, None]:
         await self.gate.before("open_versions")
-        async for frame in self.inner.open_versions(spec, history, after):
+        async for frame in self.inner.open_versions(spec, columns, after):
             yield frame
 
     async def known(self, begun: Begun, keys: pl.DataFrame) -> pl.Series:

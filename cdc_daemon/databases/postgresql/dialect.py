@@ -239,6 +239,21 @@ class PostgresDialect:
             'AND b."_valid_to" IS NULL AND b."_row_hash" = l."_closes"'
         )
 
+    def rewrite_versions(self, load: QualifiedName, spec: TableSpec, table: SourceTable) -> str:
+        """All but the key, which is the same."""
+        values = "".join(
+            f"{self.quote(c.target_name)} = {self.loaded_value(c)}, "
+            for c in table.columns
+            if c.name not in table.key
+        )
+        return (
+            f"UPDATE {self.qualified(spec.bronze)} AS b "
+            f'SET {values}"_row_hash" = l."_row_hash", "_hash_version" = $1 '
+            f"FROM {self.qualified(load)} AS l "
+            f"WHERE {self.same_key(table)} AND l.\"_operation\" = 'W' "
+            'AND b."_valid_to" IS NULL AND b."_row_hash" = l."_closes"'
+        )
+
 
 def _stored(column: Column) -> Column:
     """The column as bronze has it, whatever the source calls its type."""

@@ -18,12 +18,15 @@ from cdc_daemon.errors import (
     Conflict,
     DatabaseError,
     DatabaseUnavailable,
+    RowRefused,
     StatementFailed,
 )
 
 _UNAVAILABLE = ("08", "57P")
 _CONFLICT = ("40", "53", "55P03", "57014")
 _ACCESS = ("28", "42501", "3D000")
+_VALUE = "22"
+"""Data exceptions: a value that a column or a cast does not take."""
 _REMEDIES = {
     "28": "Check user and password of the connection.",
     "3D000": "Check `database:` of the connection: there is none of that name.",
@@ -46,6 +49,8 @@ def classify(error: BaseException, doing: str) -> DatabaseError:
         return Conflict(text, code=code, remedy=remedy)
     if code.startswith(_ACCESS):
         return AccessDenied(text, code=code, remedy=remedy)
+    if code.startswith(_VALUE):
+        return RowRefused(text, code=code, remedy=remedy)
     return StatementFailed(text, code=code, remedy=remedy)
 
 

@@ -195,6 +195,21 @@ class SqlServerDialect:
             "AND b.[_valid_to] IS NULL AND b.[_row_hash] = l.[_closes]"
         )
 
+    def rewrite_versions(self, load: QualifiedName, spec: TableSpec, table: SourceTable) -> str:
+        """All but the key, which is the same."""
+        values = "".join(
+            f"{quoted(c.target_name)} = {self.loaded_value(c)}, "
+            for c in table.columns
+            if c.name not in table.key
+        )
+        return (
+            f"UPDATE b SET {values}[_row_hash] = l.[_row_hash], [_hash_version] = $1 "
+            f"FROM {qualified(spec.bronze)} AS b JOIN {qualified(load)} AS l "
+            f"ON {self.same_key(table)} WHERE l.[_load_row] > $2 AND l.[_load_row] <= $3 "
+            "AND l.[_operation] = 'W' "
+            "AND b.[_valid_to] IS NULL AND b.[_row_hash] = l.[_closes]"
+        )
+
     def select_open_versions(self, spec: TableSpec, key: Sequence[Column], after: datetime) -> str:
         """Keys by their values, hashes, and what began after ``after``, which is ours."""
         values = [read_expression(quoted(c.target_name), stored(c)) for c in key]

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from cdc_daemon.databases.hashes import hash_bytes
 from cdc_daemon.databases.sqlserver.types import load_type
-from cdc_daemon.errors import Unrepresentable
+from cdc_daemon.errors import RowRefused
 from cdc_daemon.schema.table import Column
 from cdc_daemon.schema.types import Date, Decimal, Float, Time, Timestamp, Uuid
 
@@ -33,7 +33,7 @@ def encode(frame: pl.DataFrame, columns: Sequence[Column], extra: Sequence[str])
     """The ``columns`` of ``frame``, then its ``extra`` ones, as one batch under the target's names.
 
     Raises:
-        Unrepresentable: a value has no counterpart in SQL Server.
+        RowRefused: a value has no counterpart in SQL Server.
     """
     arrays = [_array(column, _checked(column, frame[column.field])) for column in columns]
     arrays += [_plain(frame[name]) for name in extra]
@@ -49,7 +49,7 @@ def rows(
     Dates and times are texts, because the ODBC drivers lose digits of some.
 
     Raises:
-        Unrepresentable: as ``encode``.
+        RowRefused: as ``encode``.
     """
     values = [_values(column, _checked(column, frame[column.field])) for column in columns]
     values += [_plain_values(frame[name]) for name in extra]
@@ -77,9 +77,11 @@ def _checked(column: Column, series: pl.Series) -> pl.Series:
     return series
 
 
-def _refused(column: Column, what: str) -> Unrepresentable:
-    return Unrepresentable(
-        f"column {column.name} ({column.native}) holds {what}: SQL Server has no such value"
+def _refused(column: Column, what: str) -> RowRefused:
+    return RowRefused(
+        f"column {column.name} ({column.native}) holds {what}: SQL Server has no such value",
+        column=column.name,
+        reason="no_such_value",
     )
 
 

@@ -10,12 +10,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cdc_daemon.databases.sqlserver.numbers import ACCESS, CONFLICT, REMEDIES, UNAVAILABLE
+from cdc_daemon.databases.sqlserver.numbers import (
+    ACCESS,
+    CONFLICT,
+    REMEDIES,
+    UNAVAILABLE,
+    VALUE,
+)
 from cdc_daemon.errors import (
     AccessDenied,
     Conflict,
     DatabaseError,
     DatabaseUnavailable,
+    RowRefused,
     StatementFailed,
 )
 
@@ -76,6 +83,8 @@ def _class(error: BaseException, state: str, number: int) -> type[DatabaseError]
         return Conflict
     if number in ACCESS:
         return AccessDenied
+    if number in VALUE:
+        return RowRefused
     if state.startswith(_STATES_CONFLICT):
         return Conflict
     if state.startswith(_STATES_ACCESS):

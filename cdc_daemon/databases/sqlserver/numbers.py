@@ -35,6 +35,14 @@ CONFLICT = frozenset(
         601,
     }
 )
+VALUE = frozenset(
+    {
+        # a value that does not fit its column, or cannot be cast to its type
+        *(220, 241, 242, 245, 248, 295, 2628, 8114, 8115, 8152, 8169, 9420, 9803),
+        # the same in a bulk copy
+        *(4815, 4863, 4864, 4865, 4867, 7339),
+    }
+)
 ACCESS = frozenset(
     {
         # logins

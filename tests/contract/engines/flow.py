@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from cdc_daemon.extract.landing import LandingArea
+from cdc_daemon.memory.quarantine import MemoryQuarantine
 from cdc_daemon.memory.source import MemorySource, MemoryTable
 from cdc_daemon.model.checkpoint import TableState
 from cdc_daemon.model.guard import Guard
@@ -19,8 +20,8 @@ from cdc_daemon.model.table import TableSpec
 from cdc_daemon.orchestration.pipeline import Pipeline
 from cdc_daemon.ports.flow import Arriving, Begun, Compared, History
 from cdc_daemon.ports.source import Source
-from cdc_daemon.ports.target import Batches, Target
-from cdc_daemon.schema.table import SourceTable
+from cdc_daemon.ports.target import Batches, Refusal, Target
+from cdc_daemon.schema.table import Column, SourceTable
 from tests.contract.engines.base import WIDE, Engine, Fed, Row, Shape, Version
 from tests.factories import make_frame, make_table
 
@@ -64,15 +65,18 @@ class ClockedTarget:
         return await self.inner.prepare(spec, table)
 
     def open_versions(
-        self, spec: TableSpec, history: History, after: datetime
+        self, spec: TableSpec, columns: Sequence[Column], after: datetime
     ) -> AsyncGenerator[pl.DataFrame, None]:
-        return self.inner.open_versions(spec, history, after)
+        return self.inner.open_versions(spec, columns, after)
 
     async def known(self, begun: Begun, keys: pl.DataFrame) -> pl.Series:
         return await self.inner.known(begun, keys)
 
     async def first_load(self, arriving: Arriving) -> Promoted:
         return await self.inner.first_load(arriving)
+
+    async def refused(self, compared: Compared) -> tuple[Refusal, ...]:
+        return await self.inner.refused(compared)
 
     async def promote(self, compared: Compared) -> Promoted:
         return await self.inner.promote(compared)
@@ -94,6 +98,7 @@ def pipeline(source: Source, target: Target, batches: Batches, landings: Landing
         max_key_bytes=2_700,
         run_id="a run",
         reads=asyncio.Semaphore(4),
+        quarantine=MemoryQuarantine(),
     )
 
 

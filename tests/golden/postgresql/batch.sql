@@ -1,1 +1,1 @@
-UPDATE "cdc"."batch" SET status = 'promoted', instant = $2, extracted = $3, inserted = $4, updated = $5, reopened = $6, deleted = $7, unchanged = $8, finished_at = clock_timestamp() WHERE batch_id = $1 AND status = 'running';
+UPDATE "cdc"."batch" SET status = 'promoted', instant = $2, extracted = $3, inserted = $4, updated = $5, reopened = $6, deleted = $7, unchanged = $8, rewritten = $9, quarantined = $10, filtered = $11, finished_at = clock_timestamp() WHERE batch_id = $1 AND status = 'running';

@@ -12,6 +12,7 @@ import pytest
 from cdc_daemon.cdc.compare import CAPTURED_SCHEMA as SCHEMA
 from cdc_daemon.cdc.row_hash import HASH, KEY, key_digest, row_hash_v1
 from cdc_daemon.errors import DuplicateKey, KeyTooLong, NullKey, Retry, SchemaMoved
+from cdc_daemon.extract.apart import APART_SCHEMA, Apart
 from cdc_daemon.extract.digests import Digests
 from cdc_daemon.extract.extractor import Extractor
 from cdc_daemon.extract.landing import Landing
@@ -19,7 +20,8 @@ from cdc_daemon.model.change import POSITION
 from cdc_daemon.ports.source import DoesNotFit
 from cdc_daemon.schema.table import Column, SourceTable
 from cdc_daemon.schema.types import Binary, Decimal, Float, Integer, Text
-from tests.factories import TABLE, make_frame, make_table
+from cdc_daemon.transformation.configured import NO_RULES
+from tests.factories import TABLE, make_frame, make_spec, make_table
 
 SECRET = "Ada Lovelace"
 DIGEST = re.compile(r"\b[0-9a-f]{32}\b")
@@ -83,7 +85,15 @@ async def read(reading: Table, folder, *, max_key_bytes=2_700, progress=lambda _
     (folder / "digests").mkdir(exist_ok=True)
     (folder / "rows").mkdir(exist_ok=True)
     landing, digests = Landing(folder / "rows"), Digests(Landing(folder / "digests"), SCHEMA)
-    extractor = Extractor(TABLE, reading, max_key_bytes, progress)
+    (folder / "apart").mkdir(exist_ok=True)
+    extractor = Extractor(
+        spec=make_spec(),
+        reading=reading,
+        rules=NO_RULES,
+        apart=Apart(Digests(Landing(folder / "apart"), APART_SCHEMA)),
+        max_key_bytes=max_key_bytes,
+        progress=progress,
+    )
     table = await extractor.land_unique(landing, digests)
     await extractor.unmoved()
     return Extracted(table, digests.part(0, 1).drop(POSITION), landing), landing

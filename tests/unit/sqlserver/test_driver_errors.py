@@ -7,7 +7,13 @@ import pytest
 
 from cdc_daemon.databases.sqlserver.errors import Fault, classify, translated
 from cdc_daemon.databases.sqlserver.numbers import ACCESS, CONFLICT, REMEDIES, UNAVAILABLE
-from cdc_daemon.errors import AccessDenied, Conflict, DatabaseUnavailable, StatementFailed
+from cdc_daemon.errors import (
+    AccessDenied,
+    Conflict,
+    DatabaseUnavailable,
+    RowRefused,
+    StatementFailed,
+)
 
 
 def said(
@@ -25,7 +31,8 @@ def said(
     [
         *((n, Conflict) for n in (1205, 1222, 3960, 3961, 9002, 1105, 701, 8645, 10928, 10929)),
         *((n, Conflict) for n in (40501, 49918)),
-        *((n, StatementFailed) for n in (2627, 2601, 515, 8152, 2628, 8115, 245, 547, 102, 50000)),
+        *((n, StatementFailed) for n in (2627, 2601, 515, 547, 102, 50000)),
+        *((n, RowRefused) for n in (8152, 2628, 8115, 245, 4863)),
         *((n, AccessDenied) for n in (4060, 18456, 229, 230, 916, 262, 297)),
         *((n, DatabaseUnavailable) for n in (40613, 40197, 10053, 10054, 10060, 233, 64)),
         *((n, DatabaseUnavailable) for n in (17142, 6005, 596)),

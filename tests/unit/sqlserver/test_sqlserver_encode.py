@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from cdc_daemon.databases.sqlserver.decode import decode, from_rows
 from cdc_daemon.databases.sqlserver.encode import encode, rows
-from cdc_daemon.errors import Unrepresentable
+from cdc_daemon.errors import RowRefused
 from cdc_daemon.schema.types import (
     Binary,
     Boolean,
@@ -158,7 +158,7 @@ def test_a_value_that_sql_server_does_not_have_is_refused_by_name(logical, fine,
     """It is neither changed nor NULL, and not shown (laws 6, 9)."""
     for write in (encoded, row_values):
         assert len(write(logical, [fine, None])) == 2
-        with pytest.raises(Unrepresentable, match=r"column a \(its type\) holds ") as caught:
+        with pytest.raises(RowRefused, match=r"column a \(its type\) holds ") as caught:
             write(logical, [fine, None, value])
         assert math.isinf(value) or str(value) not in str(caught.value).replace("NaN", "")
 
@@ -168,7 +168,7 @@ def test_a_day_outside_the_calendar_of_sql_server_is_refused(day):
     """Before 0001-01-01 and after 9999-12-31 there is nothing."""
     columns = (make_column("a", Date()),)
     frame = pl.DataFrame({"c0": pl.Series([0, day], dtype=pl.Int32).cast(pl.Date)})
-    with pytest.raises(Unrepresentable):
+    with pytest.raises(RowRefused):
         encode(frame, columns, ())
 
 
@@ -177,7 +177,7 @@ def test_a_number_as_text_is_refused_where_its_column_is_a_number(value):
     """Where the column is text, it is kept as it is (law 6)."""
     texts = ["1.50", None, "-0.01", ".5"]
     assert encoded(Decimal(10, 2), texts, as_text=True).to_pylist() == texts
-    with pytest.raises(Unrepresentable, match="column a "):
+    with pytest.raises(RowRefused, match="column a "):
         encoded(Decimal(10, 2), [*texts, value], as_text=True)
     assert encoded(Decimal(), [*texts, value]).to_pylist() == [*texts, value]
 

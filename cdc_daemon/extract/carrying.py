@@ -1,0 +1,166 @@
+"""What becomes of each row that is read: carried with its hash, or set apart.
+
+Law 9: a clear value that must not land is in no frame that leaves this module. Law 6: a row that
+cannot be carried is told by column, reason and the digest of its key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import polars as pl
+
+from cdc_daemon.cdc.canonical import canonical
+from cdc_daemon.cdc.row_hash import CURRENT, HASH, KEY, RECIPES, key_digest
+from cdc_daemon.errors import KeyTooLong, NullKey, RowRejected
+from cdc_daemon.extract.apart import Apart, Left
+from cdc_daemon.model.rejection import Rejection
+from cdc_daemon.model.table import TableSpec
+from cdc_daemon.ports.work import spent
+from cdc_daemon.transformation.resolved import Resolved
+
+SHOWN_KEYS = 5
+PART_BYTES = 8
+"""What a part of a key may take in an index besides its value."""
+NULL_KEY = "null_key"
+"""The reason of a row without a value in its key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carrying:
+    """Transforms rows, checks their keys and hashes them."""
+
+    spec: TableSpec
+    rules: Resolved
+    max_key_bytes: int
+    only: pl.Series | None = None
+    """Digests of keys: all other rows are passed over."""
+
+    async def each(
+        self, batches: AsyncGenerator[pl.DataFrame, None], apart: Apart
+    ) -> AsyncGenerator[pl.DataFrame, None]:
+        """Frames of what is carried, with ``KEY`` and ``HASH``; the rest goes ``apart``.
+
+        Raises:
+            NullKey, KeyTooLong, RowRejected: naming columns and key digests (law 9).
+        """
+        async with aclosing(batches):
+            async for frame in batches:
+                carried, left = await asyncio.to_thread(self._carried, frame)
+                if left is not None:
+                    await apart.add(left)
+                yield carried
+
+    def _carried(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, Left | None]:
+        rows, left = self._transformed(self._wanted(frame))
+        with spent("hash"):
+            rows, left = self._with_keys(rows, left)
+            return self._hashed(rows), left
+
+    def _transformed(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, Left | None]:
+        if self.rules.changes_nothing:
+            return frame, None
+        with spent("transform"):
+            done = self.rules.apply(frame)
+            self._stop_for(done.rejected)
+            if not done.rejected.height and not done.filtered.height:
+                return done.frame, None
+            return done.frame, self._left(frame, done.rejected, done.filtered)
+
+    def _wanted(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Before anything is done to rows that are passed over, where their keys tell."""
+        if self.only is None or self.rules.transformed_key:
+            return frame
+        digests = key_digest(frame, self.rules.table.key_columns)
+        return frame.filter(digests.is_in(self.only.implode()))
+
+    def _stop_for(self, rejected: pl.DataFrame) -> None:
+        fatal = rejected.filter("fatal")
+        if fatal.height:
+            causes = fatal.select("column", "reason").unique().sort("column", "reason").rows()
+            told = ", ".join(f"column {column}: {reason}" for column, reason in causes)
+            raise RowRejected(f"{self.spec.id}: {fatal['row'].n_unique()} row(s): {told}")
+
+    def _left(self, frame: pl.DataFrame, rejected: pl.DataFrame, filtered: pl.DataFrame) -> Left:
+        kept = filtered.filter(~pl.col("deletes"))["row"]
+        rows = pl.concat([rejected["row"].unique(), kept]).sort()
+        keys = dict(zip(rows, self._keys(frame[rows]), strict=True))
+        return Left(
+            keys=_known(keys),
+            rejections=tuple(
+                Rejection(reason=reason, column=column, key=keys[row])
+                for row, column, reason in rejected.select("row", "column", "reason").iter_rows()
+            ),
+            rejected=rejected["row"].n_unique(),
+            filtered=filtered.height,
+            unknown=any(key is None for key in keys.values()),
+        )
+
+    def _keys(self, frame: pl.DataFrame) -> list[int | None]:
+        """The digests of keys as they would have landed; None where that cannot be told."""
+        columns = self.rules.table.key_columns
+        done = self.rules.keys(frame)
+        told = pl.Series(range(frame.height), dtype=pl.UInt32)
+        told = told.filter(~told.is_in(done.rejected["row"].implode()))
+        filled = (pl.col(column.field).is_not_null() for column in columns)
+        whole = done.frame.select(pl.all_horizontal(filled)).to_series()
+        digests = key_digest(done.frame, columns)
+        found: list[int | None] = [None] * frame.height
+        for row, digest, is_whole in zip(told, digests, whole, strict=True):
+            found[row] = digest if is_whole else None
+        return found
+
+    def _with_keys(self, rows: pl.DataFrame, left: Left | None) -> tuple[pl.DataFrame, Left | None]:
+        """Without the rows that have no key, which are rejected."""
+        nulls = {
+            column.name: count
+            for column in self.rules.table.key_columns
+            if (count := rows[column.field].null_count())
+        }
+        if not nulls:
+            return rows, left
+        if not self.spec.guards.max_null_key_share:
+            name, count = next(iter(nulls.items()))
+            raise NullKey(f"{self.spec.id}: {count} row(s) have no value in key column {name}")
+        fields = [column.field for column in self.rules.table.key_columns]
+        whole = rows.drop_nulls(fields)
+        lost = rows.height - whole.height
+        rejection = Rejection(reason=NULL_KEY, column=next(iter(nulls)), rows=lost)
+        before = left or Left(keys=pl.Series([], dtype=pl.UInt128))
+        return whole, Left(
+            keys=before.keys,
+            rejections=(*before.rejections, rejection),
+            rejected=before.rejected + lost,
+            filtered=before.filtered,
+            unknown=True,
+        )
+
+    def _hashed(self, rows: pl.DataFrame) -> pl.DataFrame:
+        table = self.rules.table
+        digests = key_digest(rows, table.key_columns)
+        if self.only is not None and self.rules.transformed_key:
+            wanted = digests.is_in(self.only.implode())
+            rows, digests = rows.filter(wanted), digests.filter(wanted)
+        most = self.max_key_bytes - PART_BYTES * len(table.key)
+        forms = [canonical(column, key=True).str.len_bytes() for column in table.key_columns]
+        long = digests.filter(rows.select(pl.sum_horizontal(*forms) > most).to_series())
+        if long.len():
+            raise KeyTooLong(
+                f"{self.spec.id}: the key ({', '.join(table.key)}) of {long.len()} row(s) is over "
+                f"{most} bytes; key digests {shown(long)}"
+            )
+        hashes = RECIPES[CURRENT](rows, table.columns)
+        return rows.with_columns(digests.alias(KEY), hashes.alias(HASH))
+
+
+def _known(keys: Mapping[int, int | None]) -> pl.Series:
+    return pl.Series([key for key in keys.values() if key is not None], dtype=pl.UInt128)
+
+
+def shown(digests: pl.Series) -> str:
+    """A few of them, for a message."""
+    named = ", ".join(f"{digest:032x}" for digest in digests.head(SHOWN_KEYS))
+    return named + (", …" if digests.len() > SHOWN_KEYS else "")
