@@ -94,8 +94,10 @@ class Comparison:
     async def _facts(self, landed: Landed, changes: Changes, refused: int = 0) -> Facts:
         begun, table, sizes = landed.begun, landed.begun.job.table, changes.sizes
         usual: tuple[int, ...] = ()
+        rejected = 0  # of rows in quarantine that are read again, as many may be as there were
         if begun.job.replay is None:
             usual = await self.batches.usual(table, table.guards.usual_batches)
+            rejected = landed.apart.rejected + refused
         return Facts(
             extracted=landed.extracted,
             counted=landed.counted,
@@ -104,7 +106,7 @@ class Comparison:
             inserted=sizes.inserted,
             updated=sizes.updated + sizes.rewritten,
             deleted=sizes.deleted,
-            rejected=landed.apart.rejected + refused,
+            rejected=rejected,
             rules_changed=begun.rules_changed,
             keys_changed=begun.key_rules_changed,
         )

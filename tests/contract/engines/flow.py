@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
+from cdc_daemon.errors import CdcError
 from cdc_daemon.extract.landing import LandingArea
 from cdc_daemon.memory.quarantine import MemoryQuarantine
 from cdc_daemon.memory.source import MemorySource, MemoryTable
@@ -46,6 +47,9 @@ class Silent:
 
     def passed(self, guards: tuple[Guard, ...]) -> None:
         """Not shown."""
+
+    def unrecorded(self, error: CdcError) -> None:
+        raise AssertionError("the quarantine was not written") from error
 
 
 @dataclass(slots=True)
