@@ -105,6 +105,7 @@ class App:
     control: ControlSchema
     states: ControlStates
     events: ControlEvents
+    quarantine: ControlQuarantine
     housekeeping: ControlHousekeeping
     pipelines: dict[str, Pipeline]
     runner: TableRunner
@@ -232,6 +233,7 @@ def _wired(
         control=ControlSchema(database=kept, dialect=dialect, target=config.target),
         states=states,
         events=events,
+        quarantine=quarantine,
         housekeeping=ControlHousekeeping(
             database=kept, dialect=dialect, control_schema=schema, retention=retention(config)
         ),

@@ -150,6 +150,12 @@ def _operator(commands: Commands) -> None:
     ):
         parser = _command(commands, name, runs=f"operator:{name}", does=does)
         _add_tables(parser, "+")
+        if name == "release":
+            parser.add_argument(
+                "--rewrite",
+                action="store_true",
+                help="held for changed rules: rewrite open versions instead of beginning new ones",
+            )
 
 
 def _quarantine(commands: Commands) -> None:
@@ -167,6 +173,10 @@ def _quarantine(commands: Commands) -> None:
         "--limit", metavar="N", type=_positive, default=100, help="entries at most; default 100"
     )
     parser.add_argument("--json", action="store_true", help="as one JSON document")
+
+    does = "read rows in quarantine again, and carry what can be carried now"
+    parser = _command(actions, "replay", runs="replay:replay", does=does)
+    _add_tables(parser, "*", "; none: all that have some")
 
     does = "delete what is resolved; rows of the target are left as they are"
     parser = _command(actions, "purge", runs="quarantine:purge", does=does)

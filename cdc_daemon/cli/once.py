@@ -21,6 +21,8 @@ from cdc_daemon.orchestration.once import run_once
 from cdc_daemon.orchestration.runner import exit_worthy
 
 _TITLES = ("table", "status", "rows", "inserted", "updated", "reopened", "deleted", "seconds")
+_SELDOM = ("rewritten", "quarantined", "filtered")
+"""Counts that have a column only where some table has any."""
 
 
 async def once(console: Console, args: Namespace) -> int:
@@ -44,7 +46,7 @@ async def once(console: Console, args: Namespace) -> int:
         await app.control.apply()
         outcomes = await run_once(jobs, app.runner, _lanes(config.lanes, args.workers))
     if console.is_terminal:
-        _show(console, outcomes, [spec.id for spec in specs])
+        show_outcomes(console, outcomes, [spec.id for spec in specs])
     return ExitCode.FAILURE if any(map(exit_worthy, outcomes)) else ExitCode.OK
 
 
@@ -54,14 +56,17 @@ def _lanes(lanes: Mapping[str, LaneSpec], workers: int | None) -> Mapping[str, L
     return {name: replace(lane, workers=workers) for name, lane in lanes.items()}
 
 
-def _show(console: Console, outcomes: Sequence[RunOutcome], order: Sequence[TableId]) -> None:
+def show_outcomes(
+    console: Console, outcomes: Sequence[RunOutcome], order: Sequence[TableId]
+) -> None:
     """A line a table in the order of the configuration, then what went wrong and what to do."""
     if not order:
         show(console, "no tables are configured")
         return
     by_table = {outcome.table: outcome for outcome in outcomes}
     ordered = [by_table[table] for table in order if table in by_table]
-    show_table(console, _TITLES, map(_row, ordered), left=2)
+    seldom = [name for name in _SELDOM if any(getattr(o.counts, name, 0) for o in ordered)]
+    show_table(console, (*_TITLES, *seldom), (_row(one, seldom) for one in ordered), left=2)
     for outcome in ordered:
         if outcome.error is not None:
             told = outcome.error.replace(f"{outcome.table}: ", "")
@@ -69,7 +74,7 @@ def _show(console: Console, outcomes: Sequence[RunOutcome], order: Sequence[Tabl
             show(console, f"  remedy: {outcome.remedy or 'none needed'}")
 
 
-def _row(outcome: RunOutcome) -> tuple[str, ...]:
+def _row(outcome: RunOutcome, seldom: Sequence[str]) -> tuple[str, ...]:
     counts = outcome.counts
     numbers = (
         (counts.extracted, counts.inserted, counts.updated, counts.reopened, counts.deleted)
@@ -81,4 +86,5 @@ def _row(outcome: RunOutcome) -> tuple[str, ...]:
         "held" if outcome.held else outcome.status.value,
         *((f"{number:,}" for number in numbers) if numbers else ("",) * 5),
         f"{outcome.seconds.get(WHOLE_RUN, 0.0):.1f}",
+        *(f"{getattr(counts, name, 0):,}" for name in seldom),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 from argparse import Namespace
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from rich.console import Console
 
@@ -37,7 +38,8 @@ async def resume(console: Console, args: Namespace) -> int:
 
 async def release(console: Console, args: Namespace) -> int:
     """Let held tables run again; the guards that held them pass one batch."""
-    return await _each(console, args, _release)
+    also = frozenset({Guard.REWRITE}) if args.rewrite else frozenset[Guard]()
+    return await _each(console, args, partial(_release, also))
 
 
 async def trigger(console: Console, args: Namespace) -> int:
@@ -77,11 +79,11 @@ async def _resume(app: App, state: TableState) -> str:
     return "resumed" + ("; still held" if state.held is not None else "")
 
 
-async def _release(app: App, state: TableState) -> str:
+async def _release(also: frozenset[Guard], app: App, state: TableState) -> str:
     if state.held is None:
         # releasing again would take back the guards the first release let pass
         return "not held; nothing changed"
-    passed = _names(await app.states.release(state.table))
+    passed = _names(await app.states.release(state.table, also))
     await record(app, state.table, "OPERATOR_RELEASE", guards=passed, held=state.held)
     guards = f"the next batch passes: {passed}" if passed else "no guard is passed"
     return f"released; {guards}" + ("; still paused" if state.paused else "")

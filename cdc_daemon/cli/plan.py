@@ -6,6 +6,7 @@ Writes nothing. Law 9: sample keys are digests unless asked for with ``--show-ke
 from __future__ import annotations
 
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from textwrap import indent
@@ -103,12 +104,31 @@ def _row(planned: Plan) -> tuple[str, ...]:
     return (str(planned.table), *(f"{number:,}" for number in numbers))
 
 
+def _set_apart(planned: Plan) -> Iterator[str]:
+    """What would not be carried, by cause: nothing was put on record for it."""
+    causes = Counter[tuple[str, str]]()
+    for one in planned.rejections:
+        causes[one.column or "?", one.reason] += one.rows
+    for (column, reason), rows in sorted(causes.items()):
+        yield f"quarantine: column {column}: {reason} ({rows:,} row(s))"
+    counts = planned.counts
+    if counts.filtered:
+        yield f"a filter leaves out {counts.filtered:,} row(s)"
+    if counts.rewritten:
+        yield f"open versions rewritten in place: {counts.rewritten:,}"
+
+
 def _details(planned: Plan) -> Iterator[str]:
     """What the counts do not say."""
     if planned.first_load:
         yield f"first load, key ({', '.join(planned.key)})"
     if not planned.snapshot:
         yield "the source gives no snapshot: no key would be closed as deleted"
+    for line in planned.rules:
+        yield f"rule: {line}"
+    for line in planned.changed_rules:
+        yield f"changed rule: {line}"
+    yield from _set_apart(planned)
     for trip in planned.trips:
         yield f"guard {trip.guard.value} would hold the table: {trip.reason}"
     for operation, keys in planned.samples.items():

@@ -30,7 +30,6 @@ from cdc_daemon.cli.opened import opened
 from cdc_daemon.cli.operator import record
 from cdc_daemon.cli.selection import named
 from cdc_daemon.cli.terminal import show, show_table
-from cdc_daemon.control.quarantine import ControlQuarantine
 from cdc_daemon.control.recording import digits
 from cdc_daemon.errors import ExitCode
 from cdc_daemon.model.rejection import Quarantined
@@ -63,13 +62,9 @@ async def _desk(args: Namespace) -> AsyncIterator[_Desk]:
     config = configuration(args)
     async with opened(config) as app:
         await app.control.require_current()
-        states = app.states
-        quarantine = ControlQuarantine(
-            database=states.database, dialect=states.dialect, control_schema=states.control_schema
-        )
         known = [spec.id for spec in config.tables]
-        known += sorted({*await states.all(), *await quarantine.tables()})
-        yield _Desk(app=app, quarantine=quarantine, known=tuple(dict.fromkeys(known)))
+        known += sorted({*await app.states.all(), *await app.quarantine.tables()})
+        yield _Desk(app=app, quarantine=app.quarantine, known=tuple(dict.fromkeys(known)))
 
 
 async def list_causes(console: Console, args: Namespace) -> int:

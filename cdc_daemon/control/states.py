@@ -91,12 +91,15 @@ class ControlStates:
             _joined(guards),
         )
 
-    async def release(self, table: TableId) -> frozenset[Guard]:
+    async def release(
+        self, table: TableId, also: frozenset[Guard] = frozenset()
+    ) -> frozenset[Guard]:
         """Let a held table run, at once; what held it passes one batch. Nothing if not held."""
         state = await self.state(table)
         held = state.held_guards
         if state.held is None:
             return held
+        held |= also
         await self._set(
             table,
             "held_reason = NULL, held_guards = NULL, held_at = NULL, accepted_guards = $4, "

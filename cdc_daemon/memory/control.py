@@ -55,12 +55,15 @@ class MemoryControl:
         await self.failed(table)
         await self._set(table, held=reason, held_guards=guards)
 
-    async def release(self, table: TableId) -> frozenset[Guard]:
+    async def release(
+        self, table: TableId, also: frozenset[Guard] = frozenset()
+    ) -> frozenset[Guard]:
         """What held it passes one batch; nothing for a table not held."""
         state = await self.state(table)
         guards = state.held_guards
         if state.held is None:
             return guards
+        guards |= also
         await self._set(table, held=None, held_guards=frozenset(), accepted=guards | state.accepted)
         await self._set(table, failures=0, triggered=self.clock)
         return guards

@@ -28,6 +28,11 @@ class Guard(Enum):
     """Never trips: who accepts it accepts ``RULES``, and has open versions rewritten in place."""
 
 
+def widened(accepted: frozenset[Guard]) -> frozenset[Guard]:
+    """What is accepted, and what goes with it."""
+    return accepted | {Guard.RULES} if Guard.REWRITE in accepted else accepted
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardLimits:
     """Shares are of 1; a share of 1.0 lets everything pass.

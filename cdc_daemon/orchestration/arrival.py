@@ -85,7 +85,13 @@ class Arrival:
                     batch = await self._numbered(read_at)
                 history = replace(prepared, state=fence)
                 yield (
-                    Begun(job=self.job, batch=batch, history=history, rules=rules.descriptions),
+                    Begun(
+                        job=self.job,
+                        batch=batch,
+                        history=history,
+                        rules=rules.descriptions,
+                        told=rules.told,
+                    ),
                     reading,
                 )
 

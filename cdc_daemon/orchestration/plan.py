@@ -15,10 +15,11 @@ from cdc_daemon.load.changes import counts
 from cdc_daemon.load.indexes import rebuild_ddl
 from cdc_daemon.model.change import POSITION, Counts, Operation
 from cdc_daemon.model.guard import Guard
+from cdc_daemon.model.rejection import Rejection
 from cdc_daemon.model.run import Batch, Job
 from cdc_daemon.model.table import TableId
 from cdc_daemon.orchestration.pipeline import Pipeline
-from cdc_daemon.ports.flow import Compared
+from cdc_daemon.ports.flow import Begun, Compared
 from cdc_daemon.ports.telemetry import Progress
 from cdc_daemon.schema.table import Column
 
@@ -38,6 +39,12 @@ class Plan:
     ddl: tuple[str, ...]
     samples: dict[Operation, tuple[str, ...]]
     """A few keys by operation: digests, or values where they were asked for (law 9)."""
+    rules: tuple[str, ...] = ()
+    """What is done to rows before they land, in its order."""
+    changed_rules: tuple[str, ...] = ()
+    """What was done to values of open versions, and what would be."""
+    rejections: tuple[Rejection, ...] = ()
+    """Of rows that would go to quarantine."""
 
 
 async def plan(pipeline: Pipeline, job: Job, progress: Progress, *, show_keys: bool) -> Plan:
@@ -57,6 +64,9 @@ async def plan(pipeline: Pipeline, job: Job, progress: Progress, *, show_keys: b
             key=history.table.key,
             trips=compared.trips,
             ddl=(*history.ddl, *history.indexes, *rebuild_ddl(history, counts(compared).opened)),
+            rules=compared.begun.told,
+            changed_rules=tuple(_changed_rules(compared.begun)),
+            rejections=compared.rejections,
             samples={
                 operation: await _sample(compared, operation, positions, show_keys=show_keys)
                 for operation, positions in _positions(compared)
@@ -65,11 +75,19 @@ async def plan(pipeline: Pipeline, job: Job, progress: Progress, *, show_keys: b
         )
 
 
+def _changed_rules(begun: Begun) -> Iterator[str]:
+    before = begun.history.state.rules or {}
+    for name in begun.rules_changed:
+        was, will = before.get(name, "nothing"), begun.rules.get(name, "nothing")
+        yield f"{f'column {name}' if name else 'row filter'}: was {was}; is {will}"
+
+
 def _positions(compared: Compared) -> Iterator[tuple[Operation, pl.Series]]:
     changes, reopened = compared.changes, compared.reopened
     inserted = changes.inserted.filter(~changes.inserted.is_in(reopened.implode()))
     yield Operation.INSERT, inserted
     yield Operation.UPDATE, changes.updated[POSITION]
+    yield Operation.REWRITE, changes.rewritten[POSITION]
     yield Operation.REOPEN, reopened
     yield Operation.DELETE, changes.deleted[POSITION]
 

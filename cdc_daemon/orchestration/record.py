@@ -28,6 +28,8 @@ class RunRecord:
     table: TableId
     progress: Progress
     telemetry: Telemetry
+    replay: bool = False
+    """Whether it is no pass of the table: the schedule knows nothing of it."""
     batch: Batch | None = None
     accepted: tuple[Guard, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
@@ -124,7 +126,7 @@ class Recorder:
         """Events of the steps and of the whole, the batch's status, a hold."""
         try:
             async with asyncio.timeout(RECORD_SECONDS):
-                await self._state(outcome)
+                await self._state(outcome, record)
                 if outcome.batch_id is not None and outcome.status is not Status.SUCCEEDED:
                     await self.events.finish(
                         outcome.batch_id, outcome.status.value, outcome.error_kind
@@ -134,12 +136,12 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 - the boundary: law 8, whatever it was
             self.telemetry.unrecorded(error)
 
-    async def _state(self, outcome: RunOutcome) -> None:
+    async def _state(self, outcome: RunOutcome, record: RunRecord) -> None:
         if outcome.status is Status.FAILED and outcome.held:
             await self.states.hold(outcome.table, outcome.error or "", frozenset(outcome.guards))
         elif outcome.status is Status.FAILED:
             await self.states.failed(outcome.table)
-        if outcome.status in {Status.FAILED, Status.SUCCEEDED}:
+        if outcome.status in {Status.FAILED, Status.SUCCEEDED} and not record.replay:
             await self.states.ended(outcome.table, outcome.read_at, outcome.retry)
 
     def _events(self, outcome: RunOutcome, record: RunRecord) -> Iterator[Event]:

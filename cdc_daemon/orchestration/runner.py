@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from cdc_daemon.errors import CdcError, GuardTripped, LockLost
 from cdc_daemon.model.checkpoint import TableState
-from cdc_daemon.model.guard import Guard
+from cdc_daemon.model.guard import Guard, widened
 from cdc_daemon.model.run import Job, RunOutcome, Status
 from cdc_daemon.model.table import TableId
 from cdc_daemon.orchestration.admission import Admission, need
@@ -46,7 +46,8 @@ class TableRunner:
 
     async def _run(self, job: Job) -> RunOutcome:
         table = job.table.id
-        record = RunRecord(table, self.progress, self.telemetry)
+        replay = job.replay is not None
+        record = RunRecord(table, self.progress, self.telemetry, replay)
         with self.telemetry.bound(run_id=self.recorder.run_id, table=str(table)):
             self.progress.started(table)
             with accounted(record.work):
@@ -96,7 +97,7 @@ class TableRunner:
 
 def refusal(job: Job, state: TableState) -> tuple[str, str, bool] | None:
     """Why the job does not run now: reason, remedy, and whether the table is held."""
-    accepted = job.accepted
+    accepted = widened(job.accepted)
     if state.held is not None and not (state.held_guards and state.held_guards <= accepted):
         return (
             f"held: {state.held}",
@@ -142,10 +143,11 @@ def summary(outcome: RunOutcome) -> str:
     if outcome.counts is None or outcome.error is not None:
         return outcome.error or ""
     n = outcome.counts
+    seldom = (("rewritten", n.rewritten), ("quarantined", n.quarantined), ("filtered", n.filtered))
     return (
         f"{n.extracted:,} rows: {n.inserted:,} inserted, {n.updated:,} updated, "
         f"{n.reopened:,} reopened, {n.deleted:,} deleted"
-    )
+    ) + "".join(f", {rows:,} {word}" for word, rows in seldom if rows)
 
 
 def exit_worthy(outcome: RunOutcome) -> bool:

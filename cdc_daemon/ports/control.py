@@ -39,8 +39,12 @@ class States(Protocol):
         """Stop the table until it is released; ``guards`` are those that tripped."""
         ...
 
-    async def release(self, table: TableId) -> frozenset[Guard]:
-        """Let a held table run; the guards that held it pass one batch, and are returned."""
+    async def release(
+        self, table: TableId, also: frozenset[Guard] = frozenset()
+    ) -> frozenset[Guard]:
+        """Let a held table run; the guards that held it, and ``also``, pass one batch, and are
+        returned.
+        """
         ...
 
     async def failed(self, table: TableId) -> None:

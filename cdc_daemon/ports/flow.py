@@ -12,7 +12,7 @@ import polars as pl
 from cdc_daemon.cdc.guards import Trip
 from cdc_daemon.model.change import Changes, Counts
 from cdc_daemon.model.checkpoint import TableState
-from cdc_daemon.model.guard import Guard
+from cdc_daemon.model.guard import Guard, widened
 from cdc_daemon.model.rejection import Rejection
 from cdc_daemon.model.run import Batch, Job
 from cdc_daemon.model.table import RuleChange
@@ -66,6 +66,8 @@ class Begun:
     history: History
     rules: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """What is done to the values of each column; under the empty name, which rows are left out."""
+    told: tuple[str, ...] = ()
+    """The same for a person, and what to know of it."""
 
     @property
     def rules_changed(self) -> tuple[str, ...]:
@@ -92,9 +94,7 @@ class Begun:
                 accepted |= {Guard.REWRITE}
             case RuleChange.ASK:
                 pass
-        if Guard.REWRITE in accepted and not self.key_rules_changed:
-            accepted |= {Guard.RULES}
-        return accepted
+        return accepted if self.key_rules_changed else widened(accepted)
 
     @property
     def rewrites(self) -> bool:

@@ -64,6 +64,12 @@ class Resolved:
         return (*self.broken, *self.refused.values(), *self.absent)
 
     @property
+    def told(self) -> tuple[str, ...]:
+        """What is done, in its order, and what an operator should know of it."""
+        hits = [f"column {h.column}: {h.action} (rule {h.rule}, {h.described})" for h in self.hits]
+        return (*(one.describe() for one in self.filters), *hits, *self.notes)
+
+    @property
     def changes_nothing(self) -> bool:
         """Whether no rule is for this table."""
         return not self.steps and not self.filters and self.table == self.source
