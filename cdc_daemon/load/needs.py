@@ -13,7 +13,7 @@ from cdc_daemon.ports.flow import Index
 from cdc_daemon.ports.sql import SqlSession
 from cdc_daemon.schema.diff import evolve
 from cdc_daemon.schema.naming import STAGE_COLUMNS, VERSION_COLUMNS
-from cdc_daemon.schema.table import SourceTable
+from cdc_daemon.schema.table import Column, SourceTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,7 @@ class Needs:
 
     is_empty: bool
     ddl: tuple[str, ...]
+    added: frozenset[str]
     indexes: tuple[str, ...]
     secondary: tuple[Index, ...]
 
@@ -42,12 +43,15 @@ async def needs(
     ddl: list[str] = []
     if not bronze:
         ddl.append(dialect.create_bronze(spec, table))
-    else:
-        ddl += _added(spec, dialect, table, bronze, spec.bronze, VERSION_COLUMNS)
+    added: tuple[Column, ...] = ()
+    if bronze:
+        added = _added(spec, dialect, table, bronze, spec.bronze, VERSION_COLUMNS)
+        ddl += [dialect.add_column(spec.bronze, column) for column in added]
     if not stage:
         ddl += [dialect.create_stage(spec, table), dialect.create_stage_index(spec)]
     else:
-        ddl += _added(spec, dialect, table, stage, spec.stage, STAGE_COLUMNS)
+        lacking = _added(spec, dialect, table, stage, spec.stage, STAGE_COLUMNS)
+        ddl += [dialect.add_column(spec.stage, column) for column in lacking]
     ordered = [n for n in bronze if n in names] + [n for n in names if n not in bronze]
     if list(view) != ordered:
         ddl.append(dialect.create_view(spec, ordered))
@@ -62,6 +66,7 @@ async def needs(
     return Needs(
         is_empty=is_empty,
         ddl=tuple(ddl),
+        added=frozenset(column.name for column in added),
         indexes=() if indexed else dialect.create_indexes(spec, table),
         secondary=await secondary(session, dialect, spec) if bronze else (),
     )
@@ -74,7 +79,7 @@ def _added(
     found: dict[str, str],
     name: QualifiedName,
     own: tuple[str, ...],
-) -> list[str]:
+) -> tuple[Column, ...]:
     absent = [column for column in own if column not in found]
     if absent:
         raise NotBronze(f"{spec.id}: {name} has no column {', '.join(absent)}: it is not ours")
@@ -84,7 +89,7 @@ def _added(
     in_key = [c.target_name for c in added if c.name in table.key]
     if in_key:
         raise IncompatibleChange(f"{spec.id}: the key has a new column {', '.join(in_key)}")
-    return [dialect.add_column(name, column) for column in added]
+    return added
 
 
 async def _columns(

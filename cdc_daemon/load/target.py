@@ -68,6 +68,7 @@ class SqlTarget:
             table=table,
             is_empty=found.is_empty,
             ddl=found.ddl,
+            added=found.added,
             indexes=found.indexes,
             secondary=found.secondary,
             rebuild_above=self.rebuild_indexes_above,

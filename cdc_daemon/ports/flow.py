@@ -50,6 +50,8 @@ class History:
     """No version was ever written: there is nothing to compare with."""
     ddl: tuple[str, ...] = ()
     """Statements promote runs before it writes; after a first load, the indexes come last."""
+    added: frozenset[str] = frozenset()
+    """Columns, by their names at the source, that bronze does not have yet."""
     indexes: tuple[str, ...] = ()
     secondary: tuple[Index, ...] = ()
     """Indexes that are there, law 3's and every other unique one apart."""
