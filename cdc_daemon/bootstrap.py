@@ -1,97 +1,41 @@
-"""The composition root: alone in naming concrete adapters."""
+"""The composition root: with ``engines`` alone in naming concrete adapters."""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import cache
-from typing import Any
 
 from cdc_daemon.control.events import ControlEvents
 from cdc_daemon.control.housekeeping import ControlHousekeeping, retention
 from cdc_daemon.control.quarantine import ControlQuarantine
 from cdc_daemon.control.schema import ControlSchema
 from cdc_daemon.control.states import ControlStates
+from cdc_daemon.engines import engine
 from cdc_daemon.errors import ConfigError
 from cdc_daemon.extract.landing import LandingArea
 from cdc_daemon.load.promote import Promoter
-from cdc_daemon.load.target import SqlTarget, VersionReader
-from cdc_daemon.model.config import ConfigSnapshot, ConnectionSpec, PoolLimits
+from cdc_daemon.load.target import SqlTarget
+from cdc_daemon.model.config import SHARED_POOL, ConfigSnapshot, PoolLimits
 from cdc_daemon.model.secret import SecretRef
+from cdc_daemon.model.table import TableId
 from cdc_daemon.orchestration.admission import MB, Admission
 from cdc_daemon.orchestration.pipeline import Pipeline
 from cdc_daemon.orchestration.record import Recorder
 from cdc_daemon.orchestration.runner import TableRunner
-from cdc_daemon.ports.control import Locks
-from cdc_daemon.ports.dialect import TargetDialect
 from cdc_daemon.ports.source import Source
 from cdc_daemon.ports.sql import PooledDatabase
 from cdc_daemon.ports.statistics import PoolObserver, PoolStats
 from cdc_daemon.ports.telemetry import Progress, Telemetry
-
-SHARED_POOL = 4
-"""Sessions that a connection in both roles needs: one to read, one to write, two for Arrow."""
+from cdc_daemon.transformation.configured import TableRules
+from cdc_daemon.transformation.tables import Rules, rules_of_tables
 
 Resolve = Callable[[SecretRef], str]
 Observe = Callable[[str, str], PoolObserver | None]
 """Who is told of waits for sessions of a connection in a role."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Engine:
-    """The adapters of one engine; those that take a database take their own kind alone."""
-
-    dialect: TargetDialect
-    database: Callable[
-        [ConnectionSpec, Callable[[], str | None], PoolObserver | None], PooledDatabase
-    ]
-    source: Callable[[Any, int], Source]
-    """Of a database; the second is the longest name of a column in the target, in bytes."""
-    versions: Callable[[Any], VersionReader]
-    locks: Callable[[Any, str], Locks]
-    """Of a database and the control schema."""
-
-
-@cache
-def engine(name: str) -> Engine:
-    """The engine of that name; its drivers are loaded by the first who asks."""
-    return {"postgresql": _postgresql, "sqlserver": _sqlserver}[name]()
-
-
-def _postgresql() -> Engine:
-    from cdc_daemon.databases.postgresql.database import PostgresDatabase  # noqa: PLC0415
-    from cdc_daemon.databases.postgresql.dialect import PostgresDialect  # noqa: PLC0415
-    from cdc_daemon.databases.postgresql.lock import PostgresLocks  # noqa: PLC0415
-    from cdc_daemon.databases.postgresql.source import PostgresSource  # noqa: PLC0415
-    from cdc_daemon.databases.postgresql.versions import PostgresVersions  # noqa: PLC0415
-
-    return Engine(
-        dialect=PostgresDialect(),
-        database=PostgresDatabase,
-        source=PostgresSource,
-        versions=PostgresVersions,
-        locks=lambda database, schema: PostgresLocks(database=database, control_schema=schema),
-    )
-
-
-def _sqlserver() -> Engine:
-    from cdc_daemon.databases.sqlserver.database import SqlServerDatabase  # noqa: PLC0415
-    from cdc_daemon.databases.sqlserver.dialect import SqlServerDialect  # noqa: PLC0415
-    from cdc_daemon.databases.sqlserver.lock import SqlServerLocks  # noqa: PLC0415
-    from cdc_daemon.databases.sqlserver.source import SqlServerSource  # noqa: PLC0415
-    from cdc_daemon.databases.sqlserver.versions import SqlServerVersions  # noqa: PLC0415
-
-    return Engine(
-        dialect=SqlServerDialect(),
-        database=SqlServerDatabase,
-        source=SqlServerSource,
-        versions=SqlServerVersions,
-        locks=lambda database, schema: SqlServerLocks(database=database, control_schema=schema),
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +55,10 @@ class App:
     runner: TableRunner
     kept: PooledDatabase
     landings: LandingArea
+    sources: Mapping[str, Source]
+    """Those that tables are read from."""
+    rules: Mapping[TableId, TableRules]
+    """Of tables that have some; none for a command that moves no rows."""
 
     def pools(self) -> tuple[PoolStats, ...]:
         """Every pool as it is now."""
@@ -126,11 +74,20 @@ async def app(
     telemetry: Telemetry,
     observe: Observe = lambda _connection, _role: None,
     admission: Admission | None = None,
+    *,
+    moves_rows: bool = True,
 ) -> AsyncIterator[App]:
     """Wire the application; nothing connects before it is asked to. Closed in reverse.
 
-    ``admission`` is that of the process, where it has several applications.
+    ``admission`` is that of the process, where it has several applications. What does not move
+    rows has no pipelines, and needs none of the secrets of transformation.
+
+    Raises:
+        ConfigError: as ``checked`` does.
     """
+    rules: Mapping[TableId, TableRules] = {}
+    if moves_rows and any(table.rules for table in config.tables):
+        rules = await asyncio.to_thread(rules_of, config, resolve)
     async with AsyncExitStack() as stack:
         sources, target = _databases(config, resolve, observe)
         for database in (*sources.values(), target):
@@ -138,7 +95,8 @@ async def app(
         landings = LandingArea(config.runtime.landing_dir)
         stack.callback(landings.close)
         admitted = admission or admission_of(config)
-        yield _wired(config, sources, target, landings, progress, telemetry, admitted)
+        wired = _wired(config, sources, target, landings, progress, telemetry, admitted, rules)
+        yield wired if moves_rows else replace(wired, pipelines={})
 
 
 def admission_of(config: ConfigSnapshot) -> Admission:
@@ -146,14 +104,38 @@ def admission_of(config: ConfigSnapshot) -> Admission:
     return Admission(config.runtime.memory_budget_mb * MB)
 
 
-def checked(config: ConfigSnapshot) -> ConfigSnapshot:
+def checked(config: ConfigSnapshot, resolve: Resolve | None = None) -> ConfigSnapshot:
     """The configuration, if it can be wired; connects to nothing.
 
     Raises:
-        ConfigError: a connection in both roles has too few sessions.
+        ConfigError: what a driver cannot do and, with ``resolve``, what ``rules_of`` refuses.
     """
-    _databases(config, lambda _: "", lambda _connection, _role: None)
+    issues: list[str] = []
+    try:
+        _databases(config, lambda _: "", lambda _connection, _role: None)
+    except ConfigError as error:
+        issues += error.issues
+    if resolve is not None:
+        issues += _rules(config, resolve).issues
+    if issues:
+        raise ConfigError(issues)
     return config
+
+
+def rules_of(config: ConfigSnapshot, resolve: Resolve) -> Mapping[TableId, TableRules]:
+    """The rules of every table that has some, built with their secrets.
+
+    Raises:
+        ConfigError: with every secret that is missing, and every rule that cannot be built.
+    """
+    rules = _rules(config, resolve)
+    if rules.issues:
+        raise ConfigError(rules.issues)
+    return rules.of
+
+
+def _rules(config: ConfigSnapshot, resolve: Resolve) -> Rules:
+    return rules_of_tables(config.tables, resolve)
 
 
 def _databases(
@@ -194,6 +176,7 @@ def _wired(
     progress: Progress,
     telemetry: Telemetry,
     admission: Admission,
+    rules: Mapping[TableId, TableRules],
 ) -> App:
     run_id = uuid.uuid4().hex
     to = engine(config.connections[config.target.connection].engine)
@@ -211,11 +194,15 @@ def _wired(
         stage_retention=timedelta(days=config.target.stage_retention_days),
         rebuild_indexes_above=config.target.rebuild_indexes_above,
     )
+    read = {
+        name: engine(config.connections[name].engine).source(
+            sources[name], dialect.max_identifier_bytes
+        )
+        for name in {spec.id.source for spec in config.tables}
+    }
     pipelines = {
         name: Pipeline(
-            source=engine(config.connections[name].engine).source(
-                sources[name], dialect.max_identifier_bytes
-            ),
+            source=source,
             target=target,
             batches=states,
             landings=landings,
@@ -223,8 +210,9 @@ def _wired(
             run_id=run_id,
             reads=asyncio.Semaphore(sources[name].sessions),
             quarantine=quarantine,
+            rules=rules,
         )
-        for name in {spec.id.source for spec in config.tables}
+        for name, source in read.items()
     }
     return App(
         config=config,
@@ -250,4 +238,6 @@ def _wired(
         ),
         kept=kept,
         landings=landings,
+        sources=read,
+        rules=rules,
     )

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 
 from rich.console import Console
 
 from cdc_daemon.bootstrap import App
 from cdc_daemon.cli.failure import lines
 from cdc_daemon.cli.opened import opened
+from cdc_daemon.cli.rules import checked_rules
 from cdc_daemon.cli.terminal import open_console, show
 from cdc_daemon.control.greeting import Greeting, greet
-from cdc_daemon.errors import CdcError, ExitCode
+from cdc_daemon.errors import CdcError, ConfigError, ExitCode
 from cdc_daemon.model.config import ConfigSnapshot
 
 
-async def connect(console: Console, config: ConfigSnapshot) -> int:
-    """Ask them side by side; an unreachable environment where any did not answer."""
-    async with opened(config) as app:
+async def connect(console: Console, config: ConfigSnapshot, missing: Sequence[str]) -> int:
+    """Ask them side by side, then for the catalogs of tables that have rules.
+
+    Returns:
+        2 where rules do not fit, or their secrets are ``missing``; else 3 where a database did
+        not answer.
+    """
+    async with opened(config, moves_rows=False) as app:
         answers = await asyncio.gather(*(_ask(app, name) for name in config.connections))
+        pairs = zip(config.connections, answers, strict=True)
+        silent = frozenset(name for name, answer in pairs if isinstance(answer, CdcError))
+        found = await checked_rules(app, silent)
     errors = open_console(sys.stderr)
     for name, answer in zip(config.connections, answers, strict=True):
         if isinstance(answer, Greeting):
@@ -27,8 +37,14 @@ async def connect(console: Console, config: ConfigSnapshot) -> int:
         else:
             for line in _blamed(name, answer):
                 show(errors, line)
-    failed = any(isinstance(answer, CdcError) for answer in answers)
-    return ExitCode.ENVIRONMENT if failed else ExitCode.OK
+    for error in found.errors.values():
+        for line in lines(error):
+            show(errors, line)
+    if issues := (*missing, *found.issues):
+        for line in lines(ConfigError(issues)):
+            show(errors, line)
+        return ExitCode.USAGE
+    return ExitCode.ENVIRONMENT if silent else found.exit_code
 
 
 async def _ask(app: App, name: str) -> Greeting | CdcError:

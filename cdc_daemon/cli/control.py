@@ -19,7 +19,7 @@ async def control_plan(console: Console, args: Namespace) -> int:
         ControlSchemaError: the schema is newer than this version.
     """
     config = configuration(args)
-    async with opened(config) as app:
+    async with opened(config, moves_rows=False) as app:
         pending = await app.control.pending()
     show(console, _heading(config.target.control_schema, len(pending), "pending"))
     for migration in pending:
@@ -36,7 +36,7 @@ async def control_apply(console: Console, args: Namespace) -> int:
         ControlSchemaError: the schema is newer than this version.
     """
     config = configuration(args)
-    async with opened(config) as app:
+    async with opened(config, moves_rows=False) as app:
         applied = await app.control.apply()
     show(console, _heading(config.target.control_schema, len(applied), "applied"))
     for migration in applied:

@@ -24,11 +24,14 @@ from cdc_daemon.secrets.resolver import resolve
 
 
 @asynccontextmanager
-async def opened(config: ConfigSnapshot, *, watched: bool = False) -> AsyncIterator[App]:
+async def opened(
+    config: ConfigSnapshot, *, watched: bool = False, moves_rows: bool = True
+) -> AsyncIterator[App]:
     """The application, with logs and, where it is ``watched`` on a terminal, progress on stderr.
 
     Raises:
-        ConfigError: the log file cannot be opened.
+        ConfigError: the log file cannot be opened; a secret of transformation is missing, where
+            the command ``moves_rows``.
     """
     asyncio.get_running_loop().set_default_executor(threads(config))
     secrets = Secrets()
@@ -50,7 +53,7 @@ async def opened(config: ConfigSnapshot, *, watched: bool = False) -> AsyncItera
         )
         stack.enter_context(logs)
         _log_warnings(config)
-        async with app(config, fetch, progress, LogTelemetry()) as wired:
+        async with app(config, fetch, progress, LogTelemetry(), moves_rows=moves_rows) as wired:
             yield wired
 
 

@@ -55,7 +55,7 @@ async def _each(console: Console, args: Namespace, change: Change) -> int:
         ControlSchemaError: the control tables are not this version's.
     """
     config = configuration(args)
-    async with opened(config) as app:
+    async with opened(config, moves_rows=False) as app:
         await app.control.require_current()
         known = {spec.id: None for spec in config.tables} | dict.fromkeys(await app.states.all())
         for table in named(args.tables, known):

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from argparse import Namespace
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
 
 from prometheus_client import CollectorRegistry
@@ -36,8 +36,8 @@ def run(args: Namespace) -> int:
     Raises:
         CdcError: the configuration, or what a service failed of.
     """
-    first = checked(configuration(args))
     secrets = Secrets()
+    first = checked(configuration(args), _fetch(secrets))
     logs = _Logs(secrets)
     logs.set_up(first)
     runner = asyncio.Runner()
@@ -54,6 +54,15 @@ def run(args: Namespace) -> int:
 
 def _threads_hang() -> bool:
     return any(thread.name.startswith(PREFIX) for thread in threading.enumerate())
+
+
+def _fetch(secrets: Secrets) -> Callable[[SecretRef], str]:
+    def fetch(reference: SecretRef) -> str:
+        value = resolve(reference, os.environ)
+        secrets.add(value)  # law 9: before anybody can log it
+        return value
+
+    return fetch
 
 
 class _Logs:
@@ -88,10 +97,7 @@ def _daemon(args: Namespace, first: ConfigSnapshot, secrets: Secrets, logs: _Log
     open_apps: list[App] = []
     admission = admission_of(first)  # of the process, whatever is reloaded
 
-    def fetch(reference: SecretRef) -> str:
-        value = resolve(reference, os.environ)
-        secrets.add(value)  # law 9: before anybody can log it
-        return value
+    fetch = _fetch(secrets)
 
     @asynccontextmanager
     async def opened(config: ConfigSnapshot) -> AsyncIterator[App]:
@@ -106,7 +112,7 @@ def _daemon(args: Namespace, first: ConfigSnapshot, secrets: Secrets, logs: _Log
     return Daemon(
         Parts(
             first=first,
-            load=lambda version: checked(load(config_path(args), os.environ, version)),
+            load=lambda version: checked(load(config_path(args), os.environ, version), fetch),
             restart_needed=lambda old, new: difference(old, new).restart_needed,
             metrics=metrics,
             opened=opened,

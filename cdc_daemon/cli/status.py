@@ -58,7 +58,7 @@ async def status(console: Console, args: Namespace) -> int:
         ControlSchemaError: the control tables are not this version's.
     """
     config = configuration(args)
-    async with opened(config) as app:
+    async with opened(config, moves_rows=False) as app:
         records = await _records(app)
     shown = tuple(_statuses(config, records))
     if args.tables is not None:

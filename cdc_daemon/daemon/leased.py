@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -14,6 +15,8 @@ from cdc_daemon.model.table import TableId
 from cdc_daemon.orchestration.scheduler import Snapshots
 from cdc_daemon.ports.control import Feed, Housekeeping, Piece, StateFeed
 from cdc_daemon.ports.runner import Runner
+from cdc_daemon.ports.source import Source
+from cdc_daemon.transformation.configured import TableRules
 
 
 class Control(Protocol):
@@ -49,6 +52,16 @@ class Wired(Protocol):
     @property
     def housekeeping(self) -> Housekeeping:
         """Keeps its control tables small."""
+        ...
+
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        """What its tables are read from, by connection."""
+        ...
+
+    @property
+    def rules(self) -> Mapping[TableId, TableRules]:
+        """Of its tables that have some."""
         ...
 
 

@@ -13,6 +13,7 @@ from cdc_daemon.daemon.generations import Generations
 from cdc_daemon.daemon.http import HttpServer, Told
 from cdc_daemon.daemon.leased import LeasedFeed, LeasedHousekeeping, LeasedRunner, Wired
 from cdc_daemon.daemon.reload import Load, Reloader, RestartNeeded
+from cdc_daemon.daemon.rules_check import RulesCheck
 from cdc_daemon.daemon.shutdown import Shutdown
 from cdc_daemon.daemon.supervisor import Drain, Supervisor
 from cdc_daemon.daemon.watch import Outlook, Watch
@@ -58,7 +59,7 @@ class Daemon:
             parts.load,
             parts.restart_needed,
             self._watch,
-            notify=lambda: self.scheduler.wake(),  # noqa: PLW0108 - made below
+            notify=self._reloaded,
             prepare=parts.prepare,
         )
         self._generations: Generations[Wired] = Generations(
@@ -68,6 +69,7 @@ class Daemon:
         self.scheduler = Scheduler(self.reloader, self._lanes, feed, self._watch)
         keeping = LeasedHousekeeping(self._generations, self.reloader)
         self._housekeeper = Housekeeper(feed.reached, keeping, self._watch)
+        self._rules_check = RulesCheck(self._generations, self.reloader)
         self._runner = LeasedRunner(self._generations, self.reloader)
         self._parts = parts
         self.http = HttpServer(parts.first.http, self._told())
@@ -93,6 +95,7 @@ class Daemon:
                 self.http,
                 self.reloader,
                 self._housekeeper,
+                self._rules_check,
                 LoopGap(self._parts.metrics.loop_gap),
             ),
             grace_seconds=lambda: self.reloader.current.runtime.grace_seconds,
@@ -102,6 +105,10 @@ class Daemon:
         finally:
             await self._generations.aclose()
         return STOPPED + ended_by[-1] if drain is Drain.FORCED and ended_by else 0
+
+    def _reloaded(self) -> None:
+        self.scheduler.wake()
+        self._rules_check.ask()
 
     def _told(self) -> Told:
         outlook = Outlook(

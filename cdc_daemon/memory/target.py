@@ -79,13 +79,14 @@ class MemoryTarget:
 
     async def prepare(self, spec: TableSpec, table: SourceTable) -> History:
         """The fence, and whether the columns fit those of the history."""
-        wanted = _types(table)
+        added: tuple[Column, ...] = ()
         if spec.id in self.types:
-            evolve(spec.id, table, self.types[spec.id], wanted)
+            added = evolve(spec.id, table, self.types[spec.id], _types(table)).added
         return History(
             state=await self.control.state(spec.id),
             table=table,
             is_empty=not self.bronze.get(spec.id),
+            added=frozenset(column.name for column in added),
         )
 
     async def sweep(self, spec: TableSpec) -> int:

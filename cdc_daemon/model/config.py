@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from cdc_daemon.model.secret import SecretRef
 from cdc_daemon.model.table import TableSpec
+
+SHARED_POOL = 4
+"""Sessions that a connection in both roles needs: one to read, one to write, two for Arrow."""
+
+_MICROSOFT = re.compile(r"msodbcsql|ODBC Driver \d+ for SQL Server", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +33,11 @@ class TlsSpec:
 
     mode: str = "prefer"
     ca_file: str | None = None
+
+
+def is_microsoft(driver: str | None) -> bool:
+    """Whether an ODBC driver of SQL Server, by name or path, is Microsoft's; None is."""
+    return driver is None or _MICROSOFT.search(driver) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

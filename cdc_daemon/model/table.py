@@ -58,8 +58,8 @@ class RuleSpec:
 
     use: str
     """The kind (``transformation.registry``), a preset, or a plug-in's name."""
-    origin: str
-    """Where it is written, for messages."""
+    origin: str = field(compare=False)
+    """Where it is written, for messages; a rule that moves to another line is the same rule."""
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     """As they are written; where one takes a key or a salt, a ``SecretRef``."""
     column: str | None = None

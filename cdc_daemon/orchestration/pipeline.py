@@ -44,7 +44,7 @@ class Pipeline:
     """One place for each session the source has for us: batches beyond that wait their turn."""
     quarantine: Quarantine
     rules: Mapping[TableId, TableRules] = field(default_factory=lambda: MappingProxyType({}))
-    """What is done to rows before they land; tables without rules need not be there."""
+    """Of every table that has some, built with the secrets they name."""
 
     async def run(self, job: Job, observer: RunObserver) -> Promoted:
         """One batch of the job's table.
@@ -108,7 +108,8 @@ class Pipeline:
         async with workspace(self.landings) as space:
             arrival = Arrival(
                 job=job,
-                rules=self.rules.get(job.table.id, NO_RULES),
+                # fail closed: rules that were not built must not be taken for none
+                rules=self.rules[job.table.id] if job.table.rules else NO_RULES,
                 source=self.source,
                 target=self.target,
                 batches=self.batches,

@@ -28,16 +28,18 @@ async def rewriting(target: Target, landed: Landed, changes: Changes) -> Changes
     begun = landed.begun
     table, changed = begun.history.table, begun.rules_changed
     others = [c for c in table.columns if c.hashed and c.name not in changed]
+    # a column that bronze does not have yet is NULL there, and NULL adds nothing to a hash
+    kept = [c for c in others if c.name not in begun.history.added]
     found = [pl.DataFrame(schema={POSITION: pl.UInt32, KEY: pl.UInt128, _OTHERS: pl.UInt128})]
     async for rows in landed.rows.take(changes.updated[POSITION]):
         digests = await asyncio.to_thread(_digested, rows, table, others)
         found.append(rows.select(POSITION).hstack(digests))
     updated = pl.concat(found)
     same = [updated[POSITION].clear()]
-    versions = target.open_versions(begun.job.table, others, begun.batch.read_at)
+    versions = target.open_versions(begun.job.table, kept, begun.batch.read_at)
     async with aclosing(versions) as frames:
         async for frame in frames:
-            same.append(await asyncio.to_thread(_same, updated, frame, table, others))
+            same.append(await asyncio.to_thread(_same, updated, frame, table, kept))
     return changes.rewriting(pl.concat(same))
 
 
@@ -46,6 +48,6 @@ def _digested(rows: _Rows, table: SourceTable, others: list[Column]) -> _Rows:
     return pl.DataFrame({KEY: keys, _OTHERS: RECIPES[CURRENT](rows, others)})
 
 
-def _same(updated: _Rows, versions: _Rows, table: SourceTable, others: list[Column]) -> pl.Series:
-    digests = _digested(versions.drop(HASH), table, others)
+def _same(updated: _Rows, versions: _Rows, table: SourceTable, kept: list[Column]) -> pl.Series:
+    digests = _digested(versions.drop(HASH), table, kept)
     return updated.join(digests, on=[KEY, _OTHERS], how="semi")[POSITION]

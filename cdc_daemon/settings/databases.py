@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from cdc_daemon.model.config import (
+    SHARED_POOL,
     ConnectionSpec,
     PoolLimits,
     SqlServerSpec,
     TargetSpec,
     TlsSpec,
+    is_microsoft,
 )
 from cdc_daemon.model.secret import SecretKind
 from cdc_daemon.settings.issues import Issue, did_you_mean
@@ -83,6 +85,21 @@ def connection_issues(parts: Parts) -> Iterator[Issue]:
         if connection.pool.min > connection.pool.max:
             message = f"min ({connection.pool.min}) is more than max ({connection.pool.max})"
             yield parts.issue((*loc, "pool"), message, "lower min or raise max")
+    yield from _shared_issues(parts)
+
+
+def _shared_issues(parts: Parts) -> Iterator[Issue]:
+    """A connection in both roles has sessions for both."""
+    target = parts.document.target
+    connection = parts.document.connections.get(target.connection) if target else None
+    if target is None or connection is None or connection.pool.max >= SHARED_POOL:
+        return
+    if any(entry.table.source == target.connection for entry in parts.tables):
+        yield parts.issue(
+            ("connections", target.connection, "pool", "max"),
+            f"is {connection.pool.max}, too few for a source that is the target, too",
+            f"raise it to {SHARED_POOL} at least",
+        )
 
 
 def _engine_issues(parts: Parts, loc: tuple[str, str], connection: Connection) -> Iterator[Issue]:
@@ -95,6 +112,19 @@ def _engine_issues(parts: Parts, loc: tuple[str, str], connection: Connection) -
             (*loc, "tls", "mode"),
             "verify-ca is not to be had from SQL Server's driver: it checks the host name, too",
             "write verify-full, or require to check nothing",
+        )
+    if connection.engine == "sqlserver" and connection.tls.ca_file is not None:
+        yield parts.issue(
+            (*loc, "tls", "ca_file"),
+            "SQL Server's drivers take the system's trusted authorities only",
+            "add the file to them, or name it in the environment variable SSL_CERT_FILE",
+        )
+    driver = connection.sqlserver.driver if connection.sqlserver else None
+    if connection.tls.mode == "verify-full" and not is_microsoft(driver):
+        yield parts.issue(
+            (*loc, "tls", "mode"),
+            "verify-full is not to be had of another driver than Microsoft's",
+            "leave sqlserver.driver out, or write require",
         )
     if connection.sqlserver and connection.sqlserver.instance and connection.port:
         message = "the port is what the instance's name is asked for"

@@ -16,11 +16,13 @@ All else takes effect at once, for batches that begin from then on: tables, sour
 users, TLS and pools (of the target, too: sessions are renewed, the database stays),
 ``max_concurrent_reads``, ``target.stage_retention_days``, ``target.rebuild_indexes_above``,
 ``control``, ``runtime.grace_seconds``, ``runtime.backoff``, and ``logging``, which is set up anew
-as a whole. A setting that is not known here is taken for one that needs a restart.
+as a whole. Rules of transformation are part of the tables they are for. A setting that is not known
+here is taken for one that needs a restart.
 
 The digest does not tell whether a reload changes anything: it leaves plain passwords out (law 9),
 which are compared here. That the *content* of a secret changed, behind the same variable or
-file, neither of them sees: sessions opened from then on use it.
+file, neither of them sees: sessions opened from then on use it, and rules of transformation from
+the next reload on.
 """
 
 from __future__ import annotations

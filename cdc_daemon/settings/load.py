@@ -40,11 +40,19 @@ def load(path: Path, environ: Mapping[str, str], version: int = 1) -> ConfigSnap
     patterns = tuple(find(root, ("include", at)) for at, _ in enumerate(checked.model.include))
     files = included(path, patterns)
     issues = [*main.issues, *over_issues, *checked.issues, *files.issues]
+    complete = not files.issues and not any(loc[0] == "tables" for loc in checked.broken)
     for file in files.files:
         entries, found = _tables_of(file)
         tables += entries
         issues += found
-    parts = Parts(document=checked.model, root=root, broken=checked.broken, tables=tables)
+        complete &= not found
+    parts = Parts(
+        document=checked.model,
+        root=root,
+        broken=checked.broken,
+        tables=tables,
+        complete=complete,
+    )
     return resolve(parts, version=version, issues=issues, warnings=files.warnings)
 
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from cdc_daemon.settings.cgroup import LEAST_MB
+from cdc_daemon.settings.guards import Guards
+from cdc_daemon.settings.rules import OwnRule, Transformations
+from cdc_daemon.settings.section import Section
 from cdc_daemon.settings.times import DAYS, CronExpression, Days, TimeOfDay, Zone
 from cdc_daemon.settings.values import (
     Columns,
@@ -26,19 +29,13 @@ from cdc_daemon.settings.values import (
     Positive,
     Priority,
     Ratio,
+    RuleChange,
     Seconds,
     Secret,
-    Share,
     UpperWord,
     Whole,
     refusal,
 )
-
-
-class Section(BaseModel):
-    """A mapping of the file; its errors never show what was written (law 9)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Pool(Section):
@@ -186,17 +183,6 @@ class Schedule(Section):
         raise refusal(message, remedy)
 
 
-class Guards(Section):
-    """Limits beyond which a batch looks like an accident; what is not given is inherited."""
-
-    min_rows: Whole = Field(default=1_000, ge=0, le=1_000_000_000)
-    min_share_of_usual: Share = 0.1
-    usual_batches: Positive = 14
-    max_delete_share: Share = 0.5
-    max_update_share: Share = 0.5
-    allow_empty: Flag = False
-
-
 class Defaults(Section):
     """What tables inherit."""
 
@@ -207,6 +193,7 @@ class Defaults(Section):
     guards: Guards = Guards()
     lane: Name = "small"
     max_batch_rows: Positive = 1_000_000
+    on_rule_change: RuleChange = "ask"
 
 
 class Table(Section):
@@ -226,12 +213,14 @@ class Table(Section):
     target_table: Name | None = None
     guards: Guards = Guards()
     max_batch_rows: Positive | None = None
+    transform: tuple[OwnRule, ...] = ()
+    on_rule_change: RuleChange | None = None
 
 
 class TablesFile(Section):
     """What a file named by ``include`` holds."""
 
-    tables: list[Table] = []
+    tables: list[Table] = Field(default_factory=list)
 
 
 class Document(Section):
@@ -239,7 +228,7 @@ class Document(Section):
     still judged; ``resolve`` misses what is missing.
     """
 
-    connections: dict[ConnectionName, Connection] = {}
+    connections: dict[ConnectionName, Connection] = Field(default_factory=dict)
     target: Target | None = None
     control: Control = Control()
     lanes: Lanes = Lanes()
@@ -247,5 +236,6 @@ class Document(Section):
     http: Http = Http()
     logging: Logging = Logging()
     defaults: Defaults = Defaults()
-    include: list[Name] = []
-    tables: list[Table] = []
+    transformations: Transformations = Transformations()
+    include: list[Name] = Field(default_factory=list)
+    tables: list[Table] = Field(default_factory=list)

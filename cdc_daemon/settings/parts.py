@@ -33,6 +33,8 @@ class Parts:
     root: Node
     broken: frozenset[Loc]
     tables: tuple[TableEntry, ...]
+    complete: bool = True
+    """Whether ``tables`` are all that were written: none is broken, no file unreadable."""
 
     def issue(self, loc: Loc, message: str, remedy: str) -> Issue:
         """An issue about a value of the main file."""

@@ -31,6 +31,7 @@ from cdc_daemon.settings.issues import Issue, as_error
 from cdc_daemon.settings.models import Runtime
 from cdc_daemon.settings.parts import Parts
 from cdc_daemon.settings.schedules import schedule_issues
+from cdc_daemon.settings.shared_rules import rule_issues, rule_warnings, rules_of_entries
 from cdc_daemon.settings.tables import table_issues, table_spec
 
 
@@ -54,11 +55,17 @@ def resolve(
         *target_issues(parts),
         *table_issues(parts),
         *schedule_issues(parts),
+        *rule_issues(parts),
     )
     target = parts.document.target
     if found or target is None:
         raise as_error(found)
-    notices = (*warnings, *connection_warnings(parts), *_table_warnings(parts))
+    notices = (
+        *warnings,
+        *connection_warnings(parts),
+        *_table_warnings(parts),
+        *rule_warnings(parts),
+    )
     document = parts.document
     where = target_spec(target)
     snapshot = ConfigSnapshot(
@@ -68,7 +75,10 @@ def resolve(
             {name: connection_spec(name, each) for name, each in document.connections.items()}
         ),
         target=where,
-        tables=tuple(table_spec(entry, document, where) for entry in parts.tables),
+        tables=tuple(
+            table_spec(entry, document, where, rules)
+            for entry, rules in zip(parts.tables, rules_of_entries(parts), strict=True)
+        ),
         lanes=MappingProxyType(
             {name: LaneSpec(**lane) for name, lane in document.lanes.model_dump().items()}
         ),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cdc_daemon.model.config import TargetSpec
 from cdc_daemon.model.guard import GuardLimits
-from cdc_daemon.model.table import QualifiedName, Strategy, TableId, TableSpec
+from cdc_daemon.model.table import QualifiedName, RuleChange, RuleSpec, Strategy, TableId, TableSpec
 from cdc_daemon.settings.databases import connection_remedy
 from cdc_daemon.settings.issues import Issue, did_you_mean
 from cdc_daemon.settings.models import Document, Lanes
@@ -17,7 +17,9 @@ from cdc_daemon.settings.schedules import timing
 _SUPPORTED_STRATEGIES = tuple(strategy.value for strategy in Strategy)
 
 
-def table_spec(entry: TableEntry, document: Document, target: TargetSpec) -> TableSpec:
+def table_spec(
+    entry: TableEntry, document: Document, target: TargetSpec, rules: tuple[RuleSpec, ...]
+) -> TableSpec:
     """One table with what it inherits; the entry must be free of issues."""
     table, defaults = entry.table, document.defaults
     name = bronze_name(table)
@@ -36,6 +38,8 @@ def table_spec(entry: TableEntry, document: Document, target: TargetSpec) -> Tab
         exclude_columns=table.exclude_columns,
         guards=GuardLimits(**given),
         max_batch_rows=table.max_batch_rows or defaults.max_batch_rows,
+        rules=rules,
+        on_rule_change=RuleChange(table.on_rule_change or defaults.on_rule_change),
     )
 
 

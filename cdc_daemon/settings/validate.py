@@ -16,11 +16,15 @@ from pydantic_core import ErrorDetails
 
 from cdc_daemon.settings.issues import Issue, did_you_mean, shown_path
 from cdc_daemon.settings.node import Loc, Node, find, plain, without
+from cdc_daemon.settings.rules import OPTIONS
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _BY_ENTRY = frozenset({"connections", "tables", "lanes"})
 """Sections whose entries stand or fall alone."""
+
+_OF_MODELS = frozenset({"[key]", OPTIONS})
+"""Steps on the way to a value that nobody wrote."""
 
 _WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -82,7 +86,7 @@ def _unit(loc: Loc) -> Loc:
 
 
 def _issue(model: type[BaseModel], root: Node, detail: ErrorDetails) -> Issue:
-    loc = tuple(step for step in detail["loc"] if step != "[key]")
+    loc = tuple(step for step in detail["loc"] if step not in _OF_MODELS)
     kind = detail["type"]
     context = detail.get("ctx", {})
     node = find(root, loc)

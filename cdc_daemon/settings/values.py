@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import PurePath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
@@ -144,4 +144,6 @@ Duration = Annotated[timedelta, PlainValidator(parse_duration)]
 Delay = Annotated[timedelta, PlainValidator(parse_delay)]
 """A length of time that may be none."""
 Priority = Annotated[Whole, Field(ge=-1_000, le=1_000)]
+RuleChange = Literal["ask", "version", "rewrite"]
+"""As ``model.table.RuleChange`` has them."""
 Secret = Annotated[SecretRef | None, PlainValidator(parse_secret)]

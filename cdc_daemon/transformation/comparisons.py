@@ -106,7 +106,7 @@ def _literal(value: Scalar, other: Bound) -> pl.Series:
     found = written.select(read(pl.col(column.field), column.type)).to_series()
     if found.null_count():
         kind = type(column.type).__name__.lower()
-        raise ConfigError([f"'{text}' is no {kind}, as column '{column.name}' is, in a condition"])
+        raise ConfigError([f"a condition compares column '{column.name}' with what is no {kind}"])
     return found
 
 

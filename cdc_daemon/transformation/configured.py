@@ -14,9 +14,10 @@ from cdc_daemon.errors import ConfigError, RulesDoNotFit
 from cdc_daemon.model.secret import SecretRef
 from cdc_daemon.model.table import RuleSpec, Strategy, TableSpec
 from cdc_daemon.schema.table import SourceTable
+from cdc_daemon.transformation.options import checked
 from cdc_daemon.transformation.plugins import NO_PLUGINS, Plugins
 from cdc_daemon.transformation.presets import create_gdpr_pipeline, create_pii_pipeline
-from cdc_daemon.transformation.registry import build
+from cdc_daemon.transformation.registry import KINDS, build
 from cdc_daemon.transformation.resolve import resolve
 from cdc_daemon.transformation.resolved import Resolved
 from cdc_daemon.transformation.rules import Rule
@@ -25,7 +26,9 @@ from cdc_daemon.transformation.suggest import unknown
 
 Secret = Callable[[SecretRef], str]
 PRESETS = {"pii": create_pii_pipeline, "gdpr": create_gdpr_pipeline}
-_PRESET_OPTIONS = ("key", "key_version", "salt")
+_PRESET_OPTIONS = tuple(
+    option for option in KINDS["hash"].options if option.name in {"key", "key_version", "salt"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +67,27 @@ class TableRules:
             if not made.spec.shared or rule.column is None or rule.column in names
         ]
         resolved = resolve(rules, [one for made in self.made for one in made.filters], table)
-        issues = [*resolved.errors, *self._idle(table)]
+        told = (*resolved.broken, *resolved.refused.values())
+        issues = [*told, *self._absent(table), *self._idle(table)]
         if resolved.transformed_key and spec.strategy is not Strategy.FULL:
             named = ", ".join(resolved.transformed_key)
             issues.append(f"key column {named} is transformed: that takes the strategy full")
         return resolved, tuple(issues)
 
-    def _idle(self, table: SourceTable) -> Iterator[str]:
-        """Rules of its own, by pattern or type, that are for no column."""
+    def _absent(self, table: SourceTable) -> Iterator[str]:
+        """Rules of its own for a column that it does not have, by the place of the rule."""
+        names = table.by_name
         for made in self.made:
-            by_name = made.spec.column is not None or not made.rules or made.spec.shared
-            if by_name or any(rule.hits(one) for rule in made.rules for one in table.columns):
+            name = made.spec.column
+            if name is not None and name not in names and not made.spec.shared:
+                yield f"the rule at {made.spec.origin}: {unknown(name, names, 'column')}"
+
+    def _idle(self, table: SourceTable) -> Iterator[str]:
+        """Rules of its own that are for no column, though one may have the name."""
+        for made in self.made:
+            absent = made.spec.column is not None and made.spec.column not in table.by_name
+            told = absent or not made.rules or made.spec.shared
+            if told or any(rule.hits(one) for rule in made.rules for one in table.columns):
                 continue
             yield f"the rule at {made.spec.origin} is for no column of the table"
 
@@ -118,9 +131,7 @@ def _made(spec: RuleSpec, secret: Secret, plugins: Plugins) -> Made:
 def _preset(spec: RuleSpec, options: Mapping[str, Any]) -> tuple[Rule, ...]:
     if spec.column or spec.pattern:
         raise ConfigError([f"{spec.use}: it finds its columns by their names"])
-    wrong = [unknown(name, _PRESET_OPTIONS, "option") for name in options.keys() - _PRESET_OPTIONS]
-    if wrong:
-        raise ConfigError([f"{spec.use}: {issue}" for issue in wrong])
+    checked(spec.use, _PRESET_OPTIONS, options)
     key = options.get("key")
     pipeline = PRESETS[spec.use](
         options.get("salt"),

@@ -26,10 +26,11 @@ from cdc_daemon.model.run import Job, Promoted
 from cdc_daemon.model.table import RuleChange, RuleSpec
 from cdc_daemon.model.window import REPLAY
 from cdc_daemon.scd2.invariants import violations
+from cdc_daemon.schema.types import Integer
 from cdc_daemon.transformation.configured import built
-from tests.contract.engines.base import Row, version_frame
+from tests.contract.engines.base import WIDE, Row, version_frame
 from tests.contract.engines.flow import Flow, Silent
-from tests.factories import make_frame
+from tests.factories import make_frame, make_table
 from tests.laws.bench import replayed
 
 pytestmark = pytest.mark.asyncio
@@ -318,6 +319,15 @@ async def test_open_versions_are_rewritten_in_place(ruled: Ruled, by: str) -> No
     assert sorted(await ruled.replayed([A, B])) == sorted(await ruled.open_rows())
     assert (await ruled.run([A, changed_b, C])).counts.unchanged == 3
     await ruled.lawful()
+
+
+async def test_a_new_column_tells_what_changed_at_the_source(ruled: Ruled) -> None:
+    """Where it is NULL, the rule alone made the difference; where it is not, the source did."""
+    await ruled.run([A, B])
+    ruled.has(MASK, choice=RuleChange.REWRITE)
+    ruled.flow.table = make_table({**WIDE.types, "later": Integer(32)}, key=WIDE.key)
+    counts = (await ruled.run([(*A, None), (*B, 7)])).counts
+    assert (counts.rewritten, counts.updated) == (1, 1)
 
 
 async def test_a_rotated_key_asks_first(ruled: Ruled) -> None:

@@ -5,12 +5,11 @@ Law 9: what is returned here has the password in it, but for ``issues``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from cdc_daemon.errors import ConfigError
-from cdc_daemon.model.config import ConnectionSpec, SqlServerSpec
+from cdc_daemon.model.config import ConnectionSpec, SqlServerSpec, is_microsoft
 
 APPLICATION = "cdc-daemon"
 """By which the server's own views know our ODBC sessions; the Arrow driver gives its own name."""
@@ -38,13 +37,7 @@ _TLS: Mapping[str, tuple[str, str]] = MappingProxyType(
 _FREETDS_TLS: Mapping[str, str] = MappingProxyType(
     {"disable": "off", "allow": "request", "prefer": "request", "require": "require"}
 )
-_MICROSOFT = re.compile(r"msodbcsql|ODBC Driver \d+ for SQL Server", re.IGNORECASE)
 _INTENTS = ("ReadWrite", "ReadOnly")
-
-
-def is_microsoft(driver: str | None) -> bool:
-    """Whether an ODBC driver, by name or path, is Microsoft's; None is."""
-    return driver is None or _MICROSOFT.search(driver) is not None
 
 
 def issues(spec: ConnectionSpec) -> Iterator[str]:

@@ -16,13 +16,12 @@ from typing import Any, TypeVar
 import polars as pl
 import pyarrow as pa
 
-from cdc_daemon.databases.sqlserver.address import is_microsoft
 from cdc_daemon.databases.sqlserver.ddl import qualified, quoted
 from cdc_daemon.databases.sqlserver.encode import encode, rows
 from cdc_daemon.databases.sqlserver.readers import ArrowReader
 from cdc_daemon.databases.sqlserver.types import load_type
 from cdc_daemon.databases.sqlserver.wire import Wire
-from cdc_daemon.model.config import ConnectionSpec
+from cdc_daemon.model.config import ConnectionSpec, is_microsoft
 from cdc_daemon.model.table import QualifiedName
 from cdc_daemon.ports.ahead import ahead
 from cdc_daemon.ports.work import spent

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
-from cdc_daemon.databases.sqlserver.address import APPLICATION, check, is_microsoft
+from cdc_daemon.databases.sqlserver.address import APPLICATION, check
 from cdc_daemon.databases.sqlserver.bulk import Bulk
 from cdc_daemon.databases.sqlserver.opening import answers, connected
 from cdc_daemon.databases.sqlserver.pool import Pool
@@ -26,7 +26,7 @@ from cdc_daemon.databases.sqlserver.readers import (
 from cdc_daemon.databases.sqlserver.session import SqlServerSession
 from cdc_daemon.databases.sqlserver.wire import Wire
 from cdc_daemon.databases.waits import Waits
-from cdc_daemon.model.config import ConnectionSpec
+from cdc_daemon.model.config import ConnectionSpec, is_microsoft
 from cdc_daemon.ports.cleanup import to_its_end
 from cdc_daemon.ports.statistics import PoolObserver, PoolStats
 

@@ -14,7 +14,9 @@ from cdc_daemon.errors import ConfigError
 from cdc_daemon.model.config import ConfigSnapshot
 from cdc_daemon.settings.load import load
 from cdc_daemon.settings.models import Connection, Defaults, Document, Lanes, Table, Target
+from cdc_daemon.transformation.registry import KINDS
 
+_SMALL = b"connections: {core: {engine: postgresql, host: h, database: d, user: u}}\ntarget: {connection: core}\n"
 _SECTIONS = (Connection, Defaults, Document, Lanes, Table, Target)
 _OTHERS = [
     "core",
@@ -70,6 +72,35 @@ _TABLES = st.lists(
     | _TREES,
     max_size=4,
 )
+_OPTIONS = sorted({option.name for kind in KINDS.values() for option in kind.options})
+_CONDITIONS = st.recursive(
+    st.dictionaries(
+        st.sampled_from(["column", "equals", "in", "matches", "is_null", "less"]),
+        _SCALARS | st.lists(_SCALARS, max_size=2),
+        max_size=3,
+    ),
+    lambda inner: (
+        st.dictionaries(st.sampled_from(["all", "any"]), st.lists(inner, max_size=2), max_size=1)
+        | st.fixed_dictionaries({"not": inner})
+    ),
+    max_leaves=4,
+)
+_RULES = st.recursive(
+    st.dictionaries(st.sampled_from(_OPTIONS), _SCALARS | _CONDITIONS | _TREES, max_size=4),
+    lambda inner: st.dictionaries(st.sampled_from(["then", "else", "when"]), inner, max_size=3),
+    max_leaves=6,
+).flatmap(
+    lambda options: st.fixed_dictionaries(
+        {"use": st.sampled_from([*KINDS, "pii", "gdpr", "other"]) | _SCALARS},
+        optional={
+            "column": _SCALARS,
+            "pattern": st.sampled_from(["a.*", "(", "a{999999999999}"]) | _SCALARS,
+            "types": st.lists(st.sampled_from(["text", "txt"]), max_size=2) | _SCALARS,
+            "case_sensitive": _SCALARS,
+            "tables": st.lists(st.sampled_from(["*", "core.*", "[", "a"]) | _SCALARS, max_size=2),
+        },
+    ).map(lambda rule: {**options, **rule})
+)
 _NEARLY = st.fixed_dictionaries(
     {
         "connections": _CONNECTIONS | _TREES,
@@ -123,6 +154,16 @@ def test_structures_near_a_configuration(tree):
 
 
 @settings(deadline=None)
+@given(st.lists(_RULES, max_size=3), st.lists(_RULES, max_size=3))
+def test_rules_near_valid_ones(shared, own):
+    """No rule of transformation brings loading down, whatever its options hold."""
+    document = yaml.safe_load(_SMALL)
+    document["transformations"] = {"rules": shared}
+    document["tables"] = [{"source": "core", "schema": "s", "name": "t", "transform": own}]
+    _loads_or_refuses(yaml.safe_dump(document, allow_unicode=True).encode())
+
+
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.lists(_WORDS | st.text("ab_", max_size=3), max_size=4).map(
@@ -135,5 +176,4 @@ def test_structures_near_a_configuration(tree):
 )
 def test_any_variables(environ):
     """No variable brings the overrides down."""
-    content = b"connections: {core: {engine: postgresql, host: h, database: d, user: u}}\ntarget: {connection: core}\n"
-    _loads_or_refuses(content, environ)
+    _loads_or_refuses(_SMALL, environ)

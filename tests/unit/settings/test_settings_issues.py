@@ -110,11 +110,11 @@ def test_a_bad_key_of_a_table(issues_of, head, key, issue):
         ),
         (
             "defaults: {strategy: full}",
-            "defaults.strategy: is not a key of this section; known here: blackouts, guards, jitter, lane, max_batch_rows, priority, schedule",
+            "defaults.strategy: is not a key of this section; known here: blackouts, guards, jitter, lane, max_batch_rows, on_rule_change, priority, schedule",
         ),
         (
             "tracing: {}",
-            "tracing: is not a key of this section; known here: connections, control, defaults, http, include, lanes, logging, runtime, tables, target",
+            "tracing: is not a key of this section; known here: connections, control, defaults, http, include, lanes, logging, runtime, tables, target, transformations",
         ),
     ],
 )
@@ -141,6 +141,16 @@ def test_a_bad_section(issues_of, valid, section, issue):
             "engine: postgresql, host: db1",
             "engine: sqlserver, host: db1, port: 1433, sqlserver: {instance: A}",
             "connections.core.port: the port is what the instance's name is asked for; remove the port or sqlserver.instance",
+        ),
+        (
+            "engine: postgresql, host: db1",
+            "engine: sqlserver, host: db1, tls: {ca_file: /ca.pem}",
+            "connections.core.tls.ca_file: SQL Server's drivers take the system's trusted authorities only; add the file to them, or name it in the environment variable SSL_CERT_FILE",
+        ),
+        (
+            "engine: postgresql, host: db1",
+            "engine: sqlserver, host: db1, tls: {mode: verify-full}, sqlserver: {driver: FreeTDS}",
+            "connections.core.tls.mode: verify-full is not to be had of another driver than Microsoft's; leave sqlserver.driver out, or write require",
         ),
         (
             "engine: postgresql, host: db1",

@@ -30,6 +30,15 @@ def test_connections_that_differ_in_case_only(issues_of, valid):
     ]
 
 
+def test_a_source_that_is_the_target_has_sessions_for_both(issues_of, load_text, valid):
+    """A batch that reads does not take the session that it needs to write."""
+    small = valid.replace("user: cdc,", "user: cdc, pool: {max: 3},")
+    assert load_text(small).tables
+    assert issues_of(small + "  - {source: warehouse, schema: s, name: b}\n") == [
+        "cdc-daemon.yaml:3: connections.warehouse.pool.max: is 3, too few for a source that is the target, too; raise it to 4 at least"
+    ]
+
+
 def test_two_tables_with_one_bronze_table(issues_of, head):
     """Law 2: a clash of target names is refused, and both lines are named."""
     tables = "tables:\n- {source: core, schema: s, name: A}\n- {source: core, schema: t, name: a}\n"

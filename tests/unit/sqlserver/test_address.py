@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cdc_daemon.databases.sqlserver.address import check, is_microsoft, issues, native, odbc
+from cdc_daemon.databases.sqlserver.address import check, issues, native, odbc
 from cdc_daemon.errors import ConfigError
-from cdc_daemon.model.config import ConnectionSpec, SqlServerSpec, TlsSpec
+from cdc_daemon.model.config import ConnectionSpec, SqlServerSpec, TlsSpec, is_microsoft
 
 DRIVER = "/lib/libmsodbcsql-18.so"
 
