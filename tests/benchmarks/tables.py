@@ -78,6 +78,26 @@ def mixed(rows: int) -> Shape:
     return Shape(name="mixed", columns=columns, key=("id",), changed=changed, rows=rows)
 
 
+def people(rows: int) -> Shape:
+    """Twelve columns, five of which nobody should see."""
+    columns = _columns(
+        ("id", "bigint", "g"),
+        ("n", "integer", "g"),
+        ("customer", "text", "'C' || g + 100000000"),
+        ("email", "varchar(100)", "'john.doe' || g || '@example' || g % 97 || '.com'"),
+        ("phone", "varchar(20)", "'(' || g % 900 + 100 || ') 555-' || g % 8999 + 1000"),
+        ("ssn", "char(11)", "g % 899 + 100 || '-' || g % 89 + 10 || '-' || g % 8999 + 1000"),
+        ("card", "varchar(19)", "'4' || lpad((g * 7919::bigint % 1000000000000)::text, 15, '0')"),
+        ("amount", "numeric(18,4)", "g * 1.0007"),
+        ("note", "text", f"CASE WHEN g % 2 = 0 THEN {_HASH} || {_HASH} END"),
+        ("flag", "boolean", "g % 3 = 0"),
+        ("made_at", "timestamp", _WHEN),
+        ("day", "date", "date '2000-01-01' + g % 9000"),
+    )
+    changed = "amount = amount + 1, email = 'changed' || email"
+    return Shape(name="people", columns=columns, key=("id",), changed=changed, rows=rows)
+
+
 def wide(rows: int) -> Shape:
     """Two hundred columns: the key, ``n``, and ten types in turn."""
     kinds = (
