@@ -72,9 +72,10 @@ class SqlServerEngine:
             f"{DIALECT.quote(name)} {_type(logical, in_key=name in shape.key)}"
             for name, logical in shape.types.items()
         )
-        key = ", ".join(map(DIALECT.quote, shape.key))
+        if not spec.key:  # else keys may be told apart that no unique index would
+            columns += f", PRIMARY KEY ({', '.join(map(DIALECT.quote, shape.key))})"
         await self._do(DIALECT.create_schema(spec.id.schema))
-        await self._do(f"CREATE TABLE {_of(spec)} ({columns}, PRIMARY KEY ({key}))")
+        await self._do(f"CREATE TABLE {_of(spec)} ({columns})")
 
     def described(self, shape: Shape) -> Mapping[str, LogicalType]:
         key = Text(KEY_UNITS, utf16=True)  # no index takes text without a bound
