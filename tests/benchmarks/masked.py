@@ -10,7 +10,7 @@ import sys
 import tempfile
 from argparse import ArgumentParser
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,12 @@ RULES: tuple[dict[str, Any], ...] = (
 PLAIN, MASKED = "without rules", "five columns masked or hashed"
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the ratios; 1 where a step takes more than it may."""
     parser = ArgumentParser(prog="python -m tests.benchmarks.masked", description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=2, help="the best one counts")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     found: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
     peaks: defaultdict[str, int] = defaultdict(int)
     with ExitStack() as stack:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -129,11 +129,11 @@ def _itself(database: Database) -> Database:
     return database
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """0 when all was measured."""
     parser = ArgumentParser(prog="python -m tests.benchmarks.sqlserver", description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
-    rows = rows_of(parser.parse_args().rows)
+    rows = rows_of(parser.parse_args(arguments).rows)
     console, shown = Console(), Table("target", "step", "seconds", "rows/s", "VmHWM MB")
     with (
         server.running() as postgres,

@@ -50,6 +50,22 @@ def test_the_benchmarks_run(tmp_path: Path) -> None:
     assert {"first: (out + in)", "changed: out", "unchanged: beside changed"} <= works
 
 
+def test_what_masking_costs_is_measured() -> None:
+    """Every step with rules and without, in relation; nothing else where nothing else was asked."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks", "--only", "masked", "--rows", str(ROWS)],
+        cwd=ROOT,
+        env=environment(None, None),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = [line.split(",")[0] for line in done.stdout.splitlines() if "times (allowed" in line]
+    assert told == STEPS
+
+
 def check_run(run: dict) -> None:
     """One process: it took time and memory, and its steps fit into it."""
     cost = run["cost"]
