@@ -92,4 +92,4 @@ def test_a_case_that_is_none_is_refused() -> None:
     )
     assert done.returncode == 2
     assert "frist: not one of first, changed, unchanged, wide" in done.stderr
-    assert "server" not in done.stderr
+    assert "the server starts" not in done.stderr
