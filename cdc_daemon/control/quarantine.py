@@ -5,6 +5,7 @@ Law 9: a key by its digest, a column, a word for the reason; never a value of a 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -48,7 +49,8 @@ class ControlQuarantine:
         if not found:
             return
         async with self.database.transaction() as session:
-            decided = recording(found, await self._known(session, batch.table))
+            known = await self._known(session, batch.table)
+            decided = await asyncio.to_thread(recording, found, known)
             await self._add(session, batch, decided.new)
             for rows, numbers in decided.seen.items():
                 for chunk in _chunks(numbers):
@@ -124,7 +126,7 @@ class ControlQuarantine:
 
     async def _add(self, session: SqlSession, batch: Batch, new: Mapping[Identity, int]) -> None:
         if new:
-            frame = _frame(batch, new)
+            frame = await asyncio.to_thread(_frame, batch, new)
             await session.bulk_load(self._table, (), frame.columns, _one(frame))
 
     async def _entries(self, table: TableId, which: str) -> tuple[Quarantined, ...]:

@@ -36,7 +36,8 @@ def recording(found: Iterable[Rejection], known: Mapping[Identity, int]) -> Reco
     """Decide which rejections are new; ``known`` are the numbers of open entries. Pure."""
     rows: dict[Identity, int] = {}
     for one in found:
-        rows[one_of(one)] = rows.get(one_of(one), 0) + one.rows
+        same = one_of(one)
+        rows[same] = rows.get(same, 0) + one.rows
     seen: defaultdict[int, list[int]] = defaultdict(list)
     for same in rows.keys() & known.keys():
         seen[rows[same]].append(known[same])

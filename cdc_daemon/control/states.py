@@ -99,14 +99,14 @@ class ControlStates:
         held = state.held_guards
         if state.held is None:
             return held
-        held |= also
+        held |= also | (state.accepted - {Guard.REWRITE})  # which is chosen anew each time
         await self._set(
             table,
             "held_reason = NULL, held_guards = NULL, held_at = NULL, accepted_guards = $4, "
             f"failures = 0, triggered_at = {self.dialect.now}",
-            _joined(held | state.accepted),
+            _joined(held),
         )
-        return held
+        return state.held_guards | also
 
     async def failed(self, table: TableId) -> None:
         """Count an attempt that failed."""

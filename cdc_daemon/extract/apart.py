@@ -32,9 +32,13 @@ class Left:
     keys: pl.Series
     """Digests of keys that are to be left as they are."""
     rejections: tuple[Rejection, ...] = ()
+    unlisted: int = 0
+    """Rejections that are not among them: they are too many."""
     rejected: int = 0
     """Rows; one may have several rejections."""
     filtered: int = 0
+    keyless: int = 0
+    """Rows that have no value in their key, of those that are rejected."""
     unknown: bool = False
     """Whether a row's key is not known."""
 
@@ -48,9 +52,9 @@ class Apart:
 
     def clear_counts(self) -> None:
         """Nothing was set apart."""
-        self.rejected = self.filtered = self._unlisted = 0
+        self.rejected = self.filtered = self.keyless = self._unlisted = 0
         self._unknown = False
-        self._reasons: Counter[str] = Counter()
+        self._causes: Counter[tuple[str | None, str]] = Counter()
         self._rejections: list[Rejection] = []
 
     def clear(self) -> None:
@@ -71,18 +75,17 @@ class Apart:
         """
         self.rejected += left.rejected
         self.filtered += left.filtered
+        self.keyless += left.keyless
         self._unknown |= left.unknown
+        keyed = [one for one in left.rejections if one.key is not None]
         for one in left.rejections:
-            self._reasons[one.reason] += one.rows
+            if one.key is None:
+                self._causes[one.column, one.reason] += one.rows
         room = MOST - len(self._rejections)
-        self._rejections += left.rejections[:room]
-        self._unlisted += len(left.rejections[room:])
+        self._rejections += keyed[:room]
+        self._unlisted += left.unlisted + len(keyed[room:])
         if left.keys.len():
             await self.keys.add(left.keys.alias(KEY).to_frame())
-
-    def count(self, reason: str) -> int:
-        """Rejections for that reason."""
-        return self._reasons[reason]
 
     def summary(self) -> SetApart:
         """Of all frames so far."""
@@ -95,14 +98,8 @@ class Apart:
 
     def _listed(self) -> Iterator[Rejection]:
         """Those without a key together, by column and reason."""
-        without_key: dict[tuple[str | None, str], int] = {}
-        for one in self._rejections:
-            if one.key is not None:
-                yield one
-            else:
-                cause = (one.column, one.reason)
-                without_key[cause] = without_key.get(cause, 0) + one.rows
-        for (column, reason), rows in without_key.items():
+        yield from self._rejections
+        for (column, reason), rows in self._causes.items():
             yield Rejection(reason=reason, column=column, rows=rows)
         if self._unlisted:
             yield Rejection(reason=UNLISTED, rows=self._unlisted)

@@ -7,16 +7,16 @@ cannot be carried is told by column, reason and the digest of its key.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from cdc_daemon.cdc.canonical import canonical
 from cdc_daemon.cdc.row_hash import CURRENT, HASH, KEY, RECIPES, key_digest
 from cdc_daemon.errors import KeyTooLong, NullKey, RowRejected
-from cdc_daemon.extract.apart import Apart, Left
+from cdc_daemon.extract.apart import MOST, Apart, Left
 from cdc_daemon.model.rejection import Rejection
 from cdc_daemon.model.table import TableSpec
 from cdc_daemon.ports.work import spent
@@ -71,11 +71,10 @@ class Carrying:
             return done.frame, self._left(frame, done.rejected, done.filtered)
 
     def _wanted(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Before anything is done to rows that are passed over, where their keys tell."""
-        if self.only is None or self.rules.transformed_key:
+        """Before anything else is done, so that nothing is counted of rows that are passed over."""
+        if self.only is None:
             return frame
-        digests = key_digest(frame, self.rules.table.key_columns)
-        return frame.filter(digests.is_in(self.only.implode()))
+        return frame.filter(self._keys(frame).is_in(self.only.implode()))
 
     def _stop_for(self, rejected: pl.DataFrame) -> None:
         fatal = rejected.filter("fatal")
@@ -87,31 +86,29 @@ class Carrying:
     def _left(self, frame: pl.DataFrame, rejected: pl.DataFrame, filtered: pl.DataFrame) -> Left:
         kept = filtered.filter(~pl.col("deletes"))["row"]
         rows = pl.concat([rejected["row"].unique(), kept]).sort()
-        keys = dict(zip(rows, self._keys(frame[rows]), strict=True))
+        keys = pl.DataFrame({"row": rows, KEY: self._keys(frame[rows])})
+        causes = rejected.join(keys, on="row", how="left", maintain_order="left")
         return Left(
-            keys=_known(keys),
-            rejections=tuple(
-                Rejection(reason=reason, column=column, key=keys[row])
-                for row, column, reason in rejected.select("row", "column", "reason").iter_rows()
-            ),
+            keys=keys[KEY].drop_nulls(),
+            rejections=tuple(_told(causes)),
+            unlisted=max(0, causes[KEY].count() - MOST),
             rejected=rejected["row"].n_unique(),
             filtered=filtered.height,
-            unknown=any(key is None for key in keys.values()),
+            unknown=keys[KEY].has_nulls(),
         )
 
-    def _keys(self, frame: pl.DataFrame) -> list[int | None]:
-        """The digests of keys as they would have landed; None where that cannot be told."""
+    def _keys(self, frame: pl.DataFrame) -> pl.Series:
+        """The digests of keys as they would have landed; NULL where that cannot be told."""
         columns = self.rules.table.key_columns
         done = self.rules.keys(frame)
-        told = pl.Series(range(frame.height), dtype=pl.UInt32)
-        told = told.filter(~told.is_in(done.rejected["row"].implode()))
-        filled = (pl.col(column.field).is_not_null() for column in columns)
-        whole = done.frame.select(pl.all_horizontal(filled)).to_series()
-        digests = key_digest(done.frame, columns)
-        found: list[int | None] = [None] * frame.height
-        for row, digest, is_whole in zip(told, digests, whole, strict=True):
-            found[row] = digest if is_whole else None
-        return found
+        told = pl.int_range(frame.height, dtype=pl.UInt32, eager=True)
+        whole = pl.all_horizontal(pl.col(column.field).is_not_null() for column in columns)
+        digests = done.frame.select(pl.when(whole).then(key_digest(done.frame, columns)))
+        if not done.rejected.height:
+            return digests.to_series()
+        known = told.filter(~told.is_in(done.rejected["row"].unique().implode()))
+        found = pl.DataFrame({"row": known, KEY: digests.to_series()})
+        return told.to_frame("row").join(found, on="row", how="left", maintain_order="left")[KEY]
 
     def _with_keys(self, rows: pl.DataFrame, left: Left | None) -> tuple[pl.DataFrame, Left | None]:
         """Without the rows that have no key, which are rejected."""
@@ -130,20 +127,17 @@ class Carrying:
         lost = rows.height - whole.height
         rejection = Rejection(reason=NULL_KEY, column=next(iter(nulls)), rows=lost)
         before = left or Left(keys=pl.Series([], dtype=pl.UInt128))
-        return whole, Left(
-            keys=before.keys,
+        return whole, replace(
+            before,
             rejections=(*before.rejections, rejection),
             rejected=before.rejected + lost,
-            filtered=before.filtered,
+            keyless=lost,
             unknown=True,
         )
 
     def _hashed(self, rows: pl.DataFrame) -> pl.DataFrame:
         table = self.rules.table
         digests = key_digest(rows, table.key_columns)
-        if self.only is not None and self.rules.transformed_key:
-            wanted = digests.is_in(self.only.implode())
-            rows, digests = rows.filter(wanted), digests.filter(wanted)
         most = self.max_key_bytes - PART_BYTES * len(table.key)
         forms = [canonical(column, key=True).str.len_bytes() for column in table.key_columns]
         long = digests.filter(rows.select(pl.sum_horizontal(*forms) > most).to_series())
@@ -156,8 +150,16 @@ class Carrying:
         return rows.with_columns(digests.alias(KEY), hashes.alias(HASH))
 
 
-def _known(keys: Mapping[int, int | None]) -> pl.Series:
-    return pl.Series([key for key in keys.values() if key is not None], dtype=pl.UInt128)
+def _told(causes: pl.DataFrame) -> Iterator[Rejection]:
+    """Each by its key, as far as they are kept; those without one together."""
+    keyed = causes.filter(pl.col(KEY).is_not_null()).head(MOST)
+    for column, reason, key in keyed.select("column", "reason", KEY).iter_rows():
+        yield Rejection(reason=reason, column=column, key=key)
+    keyless = causes.filter(pl.col(KEY).is_null())
+    for column, reason, rows in (
+        keyless.group_by("column", "reason").len().sort(pl.all()).iter_rows()
+    ):
+        yield Rejection(reason=reason, column=column, rows=rows)
 
 
 def shown(digests: pl.Series) -> str:

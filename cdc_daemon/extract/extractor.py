@@ -13,7 +13,7 @@ from cdc_daemon.cdc.compare import duplicates
 from cdc_daemon.cdc.row_hash import HASH, KEY
 from cdc_daemon.errors import DuplicateKey, NullKey, SchemaMoved, Unrepresentable
 from cdc_daemon.extract.apart import Apart
-from cdc_daemon.extract.carrying import NULL_KEY, Carrying, shown
+from cdc_daemon.extract.carrying import Carrying, shown
 from cdc_daemon.extract.digests import Digests
 from cdc_daemon.extract.landing import Landing
 from cdc_daemon.model.table import TableId, TableSpec
@@ -56,7 +56,7 @@ class Extractor:
         """
         shape = self.reading.table
         while True:
-            rules = self.rules.bind(self.spec, shape)
+            rules = await bound(self.rules, self.spec, shape)
             try:
                 await self._land(rules, landing, digests)
             except DoesNotFit as unfit:
@@ -101,7 +101,7 @@ class Extractor:
         Raises:
             NullKey: there are.
         """
-        nulls = self.apart.count(NULL_KEY)
+        nulls = self.apart.keyless
         allowed = self.spec.guards.max_null_key_share
         if nulls > allowed * (carried + self.apart.rows):
             raise NullKey(
@@ -150,6 +150,17 @@ class Extractor:
         """
         if await self.reading.table_now() != self.reading.table:
             raise SchemaMoved(f"{self.table}: its columns changed while it was read")
+
+
+async def bound(rules: TableRules, spec: TableSpec, table: SourceTable) -> Resolved:
+    """``rules.bind``, which tries every rule out: half a second of work for a wide table.
+
+    Raises:
+        RulesDoNotFit: with everything that is wrong.
+    """
+    if not rules.made:
+        return rules.bind(spec, table)
+    return await asyncio.to_thread(rules.bind, spec, table)
 
 
 def with_text(table: TableId, shape: SourceTable, field: str) -> SourceTable:

@@ -77,7 +77,8 @@ class Isolation:
         await session.bulk_load(say.load, columns, CHANGE_COLUMNS, _one(rows), create=create)
         for statement in begun.history.ddl:
             await session.execute(statement)
-        await session.execute(say.stage_opened(), begun.batch.number, begun.batch.read_at)
+        for stage in (say.stage_opened(), say.stage_rewritten()):
+            await session.execute(stage, begun.batch.number, begun.batch.read_at)
 
 
 @asynccontextmanager

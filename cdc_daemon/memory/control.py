@@ -64,7 +64,8 @@ class MemoryControl:
         if state.held is None:
             return guards
         guards |= also
-        await self._set(table, held=None, held_guards=frozenset(), accepted=guards | state.accepted)
+        accepted = guards | (state.accepted - {Guard.REWRITE})  # which is chosen anew each time
+        await self._set(table, held=None, held_guards=frozenset(), accepted=accepted)
         await self._set(table, failures=0, triggered=self.clock)
         return guards
 

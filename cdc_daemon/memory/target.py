@@ -148,7 +148,8 @@ class MemoryTarget:
 
     def _swap(self, work: _Work, planned: Counts) -> Promoted:
         begun, table = work.begun, work.begun.job.table.id
-        if (work.closed, work.opened) != (planned.closed, planned.opened):
+        done = (work.closed, work.opened, work.rewritten)
+        if done != (planned.closed, planned.opened, planned.rewritten):
             raise LostRace(f"{table}: the open versions are not those that were compared")
         self.control.advance(begun, work.at, planned)  # raises LostRace before anything is swapped
         self.bronze[table] = tuple(work.versions)
@@ -181,6 +182,7 @@ class _Work:
     stage: list[StageRow] = field(default_factory=list)
     closed: int = 0
     opened: int = 0
+    rewritten: int = 0
 
     def apply(self, changes: pl.DataFrame) -> None:
         """What each changed row does, in two turns: all closes, then all opens (law 3)."""
@@ -203,6 +205,7 @@ class _Work:
         self.versions[n] = replace(
             self.versions[n], row=values, row_hash=row[HASH], hash_version=CURRENT
         )
+        self.rewritten += 1
         self._feed(values, Operation.UPDATE.value)
 
     def _values(self, row: dict[str, Any]) -> dict[str, Any]:

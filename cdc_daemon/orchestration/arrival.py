@@ -16,7 +16,7 @@ import polars as pl
 from cdc_daemon.cdc.guards import Facts, trips
 from cdc_daemon.cdc.row_hash import HASH, KEY
 from cdc_daemon.errors import DuplicateKey, NoHistory, RowRefused
-from cdc_daemon.extract.extractor import Extractor, with_text
+from cdc_daemon.extract.extractor import Extractor, bound, with_text
 from cdc_daemon.model.change import Counts
 from cdc_daemon.model.run import Batch, Job, Promoted
 from cdc_daemon.orchestration.comparison import Comparison
@@ -76,7 +76,7 @@ class Arrival:
             fence = await self.target.fence(table)  # before the snapshot: law 2
             async with self.source.read(table) as reading:
                 read_at = await self.target.now()  # just after it opened
-                rules = self.rules.bind(table, reading.table)
+                rules = await bound(self.rules, table, reading.table)
                 prepared = await self.target.prepare(table, rules.table)
                 if prepared.is_empty and self.job.replay is not None:
                     raise NoHistory(f"{table.id}: nothing was loaded yet")
@@ -149,7 +149,7 @@ class Arrival:
 
     async def _promoted(self, begun: Begun, reading: Reading, steps: Steps) -> Promoted:
         table = begun.job.table
-        rules = self.rules.bind(table, reading.table)
+        rules = await bound(self.rules, table, reading.table)
         # asked before: the load holds a session of the target, and must not wait for another
         usual = await self.batches.usual(table, table.guards.usual_batches)
         again = not reading.table.snapshot
@@ -157,7 +157,8 @@ class Arrival:
             try:
                 return await self._streamed(begun, rules, reading, steps, usual)
             except DoesNotFit as unfit:
-                rules = self.rules.bind(table, with_text(table.id, rules.source, unfit.column))
+                shape = with_text(table.id, rules.source, unfit.column)
+                rules = await bound(self.rules, table, shape)
             except DuplicateKey:
                 if not again:
                     raise

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from cdc_daemon.cdc.row_hash import key_digest
-from cdc_daemon.errors import CdcError
-from cdc_daemon.extract.apart import Apart
+from cdc_daemon.errors import CdcError, LostRace
+from cdc_daemon.extract.apart import UNLISTED, Apart
 from cdc_daemon.model.change import POSITION
 from cdc_daemon.model.guard import Guard
 from cdc_daemon.model.rejection import Rejection
@@ -58,22 +58,26 @@ class Aside:
         """What the block leaves out goes on record, whether its batch is promoted or not.
 
         The next batch finds it again where that fails: a promoted batch does not fail for it.
+        Who has lost the race has read what is no longer so, and writes nothing (law 2).
         """
         try:
             yield
+        except LostRace:
+            raise
         except CdcError:
             await self._record(apart, promoted=False)
             raise
         await self._record(apart, promoted=True)
 
     async def _record(self, apart: Apart, *, promoted: bool) -> None:
-        found = (*apart.summary().rejections, *self.refused)
         if self.batch is None:
             return
+        found = (*apart.summary().rejections, *self.refused)
         try:
             if found:
                 await self.quarantine.record(self.batch, found)
-            if promoted:
+            # of rejections that are only counted, nobody knows which were found again
+            if promoted and all(one.reason != UNLISTED for one in found):
                 await self.quarantine.settle(self.batch, self.job.replay)
         except CdcError as error:
             self.unrecorded(error)

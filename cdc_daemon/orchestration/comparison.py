@@ -39,21 +39,17 @@ class Comparison:
     async def read(self, begun: Begun) -> None:
         """Read the open versions' digests, and put their keys aside for deletes."""
         history, table = begun.history, begun.job.table
-        fields = [column.field for column in history.table.key_columns]
         # what began before we read has an instant up to the last one known then, even where
         # the clock has stepped back since
         after = max(begun.batch.read_at, history.state.last_instant or begun.batch.read_at)
-        key, only = history.table.key_columns, begun.job.replay
+        key, only = history.table.key_columns, _series(begun.job.replay)
         async with aclosing(self.target.open_versions(table, key, after)) as versions:
             async for frame in versions:
                 with spent("digest"):
-                    digests = await asyncio.to_thread(_digested, frame, history.table)
-                if only is not None:
-                    wanted = digests[KEY].is_in(pl.Series(sorted(only), dtype=pl.UInt128).implode())
-                    digests, frame = digests.filter(wanted), frame.filter(wanted)  # noqa: PLW2901
+                    digests, keys = await asyncio.to_thread(_digested, frame, history.table, only)
                 self.recipes.update(digests[VERSION].unique())
                 await self.space.opened.add(digests)
-                await self.space.keys.add(frame.select(fields))
+                await self.space.keys.add(keys)
 
     async def compare(self, landed: Landed) -> Compared:
         """The changes, and what the guards say of them."""
@@ -80,7 +76,8 @@ class Comparison:
 
     async def without(self, compared: Compared, refused: pl.Series, told: Rejections) -> Compared:
         """The same batch without the rows that the target does not take, by their positions."""
-        landed, changes = compared.landed, compared.changes.without(refused)
+        landed = compared.landed
+        changes = await asyncio.to_thread(compared.changes.without, refused)
         facts = await self._facts(landed, changes, refused.len())
         return replace(
             compared,
@@ -133,9 +130,19 @@ class Comparison:
         return pl.concat(found)
 
 
-def _digested(rows: pl.DataFrame, table: SourceTable) -> pl.DataFrame:
-    """Of open versions, what ``OPEN_SCHEMA`` says."""
-    return rows.select(key_digest(rows, table.key_columns).alias(KEY), HASH, VERSION, LATER)
+def _series(keys: frozenset[int] | None) -> pl.Series | None:
+    return None if keys is None else pl.Series(sorted(keys), dtype=pl.UInt128)
+
+
+def _digested(
+    rows: pl.DataFrame, table: SourceTable, only: pl.Series | None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Of open versions, what ``OPEN_SCHEMA`` says, and their keys; of ``only`` some of them."""
+    whole = rows.with_columns(key_digest(rows, table.key_columns).alias(KEY))
+    if only is not None:
+        whole = whole.filter(pl.col(KEY).is_in(only.implode()))
+    fields = [column.field for column in table.key_columns]
+    return whole.select(KEY, HASH, VERSION, LATER), whole.select(fields)
 
 
 def _rehashed(rows: pl.DataFrame, table: SourceTable, version: int) -> pl.DataFrame:

@@ -41,11 +41,11 @@ class RunRecord:
     def step(self, name: str) -> Iterator[None]:
         """Time a step, whatever becomes of it."""
         self.progress.step(self.table, name)
-        start = time.monotonic()
+        before, start = self.seconds.pop(name, 0.0), time.monotonic()
         try:
             yield
-        finally:
-            self.seconds[name] = time.monotonic() - start
+        finally:  # the last step is the last one here, also where it was begun once more
+            self.seconds[name] = before + time.monotonic() - start
 
     def numbered(self, batch: Batch) -> None:
         """The batch has its number."""
@@ -139,7 +139,7 @@ class Recorder:
     async def _state(self, outcome: RunOutcome, record: RunRecord) -> None:
         if outcome.status is Status.FAILED and outcome.held:
             await self.states.hold(outcome.table, outcome.error or "", frozenset(outcome.guards))
-        elif outcome.status is Status.FAILED:
+        elif outcome.status is Status.FAILED and not record.replay:
             await self.states.failed(outcome.table)
         if outcome.status in {Status.FAILED, Status.SUCCEEDED} and not record.replay:
             await self.states.ended(outcome.table, outcome.read_at, outcome.retry)

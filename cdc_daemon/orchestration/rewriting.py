@@ -30,17 +30,18 @@ async def rewriting(target: Target, landed: Landed, changes: Changes) -> Changes
     others = [c for c in table.columns if c.hashed and c.name not in changed]
     # a column that bronze does not have yet is NULL there, and NULL adds nothing to a hash
     kept = [c for c in others if c.name not in begun.history.added]
+    read = [*table.key_columns, *(c for c in kept if c.name not in table.key)]
     found = [pl.DataFrame(schema={POSITION: pl.UInt32, KEY: pl.UInt128, _OTHERS: pl.UInt128})]
     async for rows in landed.rows.take(changes.updated[POSITION]):
         digests = await asyncio.to_thread(_digested, rows, table, others)
         found.append(rows.select(POSITION).hstack(digests))
     updated = pl.concat(found)
     same = [updated[POSITION].clear()]
-    versions = target.open_versions(begun.job.table, kept, begun.batch.read_at)
+    versions = target.open_versions(begun.job.table, read, begun.batch.read_at)
     async with aclosing(versions) as frames:
         async for frame in frames:
             same.append(await asyncio.to_thread(_same, updated, frame, table, kept))
-    return changes.rewriting(pl.concat(same))
+    return await asyncio.to_thread(changes.rewriting, pl.concat(same))
 
 
 def _digested(rows: _Rows, table: SourceTable, others: list[Column]) -> _Rows:

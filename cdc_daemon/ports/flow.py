@@ -89,6 +89,8 @@ class Begun:
     def accepted(self) -> frozenset[Guard]:
         """Guards that this batch passes, because a person or the configuration says so."""
         accepted = self.job.accepted | self.history.state.accepted
+        if self.key_rules_changed and Guard.REWRITE in accepted:
+            accepted -= {Guard.RULES}  # keys cannot be rewritten; new ones nobody asked for
         match self.job.table.on_rule_change:
             case RuleChange.VERSION:
                 accepted |= {Guard.RULES}

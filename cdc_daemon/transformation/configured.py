@@ -140,7 +140,15 @@ def _preset(spec: RuleSpec, options: Mapping[str, Any]) -> tuple[Rule, ...]:
     )
     if not spec.types:
         return pipeline.rules
-    return tuple(replace(rule, types=rule.types & spec.types) for rule in pipeline.rules)
+    # a rule that names no type is for all of them: so it must not come to name none
+    narrowed = [(rule, (rule.types or spec.types) & spec.types) for rule in pipeline.rules]
+    if not any(types for _, types in narrowed):
+        raise ConfigError([f"{spec.use}: it is for no column of type {_or(spec.types)}"])
+    return tuple(replace(rule, types=types) for rule, types in narrowed if types)
+
+
+def _or(types: Iterable[str]) -> str:
+    return " or ".join(sorted(types))
 
 
 def _revealed(value: Any, secret: Secret) -> Any:  # noqa: ANN401 - what configuration holds
@@ -149,4 +157,6 @@ def _revealed(value: Any, secret: Secret) -> Any:  # noqa: ANN401 - what configu
         return secret(value)
     if isinstance(value, Mapping):
         return {name: _revealed(each, secret) for name, each in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_revealed(each, secret) for each in value)
     return value

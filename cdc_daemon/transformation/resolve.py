@@ -202,20 +202,35 @@ def _try(
             frame.select(one.keep.holds(as_read(reads)))
         except ConfigError as error:
             told.errors += [f"a row filter: {issue}" for issue in error.issues]
-    for task in (task for turn in steps for task in turn):
-        name = task.site.column.name
-        try:
-            done = evaluated(frame.with_columns(_empty(task)), [task])
-        except ConfigError as error:
-            told.errors += [f"column '{name}': {issue}" for issue in error.issues]
-        except (Exception, PanicException) as error:  # noqa: BLE001 - code that is not ours
-            told.errors.append(f"column '{name}': its transformer fails ({type(error).__name__})")
-        else:
-            given, wanted = done.values.schema[task.field], task.after.carrier
-            if given != wanted:
-                told.errors.append(
-                    f"column '{name}': its transformer gives {given} where it promised {wanted}"
-                )
+    for turn in steps:
+        if not _work_together(turn, frame):
+            for task in turn:
+                told.errors += _tried(task, frame)
+
+
+def _work_together(turn: Sequence[Task], frame: pl.DataFrame) -> bool:
+    """Whether all is well, at a fraction of the cost of one task after the other."""
+    try:
+        done = evaluated(frame.with_columns(map(_empty, turn)), turn)
+    except (Exception, PanicException):  # noqa: BLE001 - which one it is, is told one by one
+        return False
+    schema = done.values.schema
+    return all(schema[task.field] == task.after.carrier for task in turn)
+
+
+def _tried(task: Task, frame: pl.DataFrame) -> Iterator[str]:
+    """What is wrong with one transformer."""
+    name = task.site.column.name
+    try:
+        done = evaluated(frame.with_columns(_empty(task)), [task])
+    except ConfigError as error:
+        yield from (f"column '{name}': {issue}" for issue in error.issues)
+    except (Exception, PanicException) as error:  # noqa: BLE001 - code that is not ours
+        yield f"column '{name}': its transformer fails ({type(error).__name__})"
+    else:
+        given, wanted = done.values.schema[task.field], task.after.carrier
+        if given != wanted:
+            yield f"column '{name}': its transformer gives {given} where it promised {wanted}"
 
 
 def _empty(task: Task) -> pl.Series:

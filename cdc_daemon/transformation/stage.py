@@ -123,8 +123,8 @@ def _tried(frame: pl.DataFrame, tasks: Sequence[Task]) -> Done | None:
         raise
     except (Exception, PanicException):  # noqa: BLE001 - plug-ins, predicates, polars' panics
         return None
-    fits = all(done.values.schema[task.field] == task.after.carrier for task in tasks)
-    return done if fits else None
+    schema = done.values.schema
+    return done if all(schema[task.field] == task.after.carrier for task in tasks) else None
 
 
 def _piecewise(frame: pl.DataFrame, task: Task) -> Done:

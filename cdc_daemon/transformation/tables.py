@@ -79,7 +79,7 @@ def plugins_for(kinds: Iterable[str]) -> Plugins:
 
 def without(text: str, secrets: Iterable[str]) -> str:
     """``text``, in which no secret stands."""
-    for value in sorted(set(secrets), key=len, reverse=True):
+    for value in sorted(set(filter(None, secrets)), key=len, reverse=True):
         text = text.replace(value, HIDDEN)
     return text
 

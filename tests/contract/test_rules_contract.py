@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
 import pytest
 import pytest_asyncio
 
@@ -15,16 +16,19 @@ from cdc_daemon.cdc.row_hash import key_digest
 from cdc_daemon.errors import (
     DuplicateKey,
     GuardTripped,
+    LostRace,
     NoHistory,
     NullKey,
     RowRejected,
     RulesDoNotFit,
 )
 from cdc_daemon.memory.source import MemoryTable
+from cdc_daemon.model.change import CLOSES
 from cdc_daemon.model.guard import Guard
 from cdc_daemon.model.run import Job, Promoted
-from cdc_daemon.model.table import RuleChange, RuleSpec
+from cdc_daemon.model.table import RuleChange, RuleSpec, TableId
 from cdc_daemon.model.window import REPLAY
+from cdc_daemon.orchestration.plan import plan
 from cdc_daemon.scd2.invariants import violations
 from cdc_daemon.schema.types import Integer
 from cdc_daemon.transformation.configured import built
@@ -385,3 +389,76 @@ async def test_there_is_no_replay_before_the_first_load(ruled: Ruled) -> None:
     ruled.has(refusing())
     with pytest.raises(NoHistory):
         await ruled.run([A], replay=frozenset({1}), window=REPLAY)
+
+
+async def test_a_replay_by_transformed_keys_counts_its_own_rows_alone(ruled: Ruled) -> None:
+    """What else is in the table, rows without a key among it, is passed over before all."""
+    keyless = [("x", None, f"x{n}@example.com", 5, None) for n in range(3)]
+    ruled.has(hashed("a"), refusing(), choice=RuleChange.VERSION, max_null_key_share=0.6)
+    await ruled.run([A, B, C, *keyless])
+    keys = frozenset(one[0] for one in await ruled.quarantined() if one[0] is not None)
+    good = (*C[:2], "cc@example.com", *C[3:])
+    counts = (await ruled.run([A, B, good, *keyless], replay=keys, window=REPLAY)).counts
+    assert (counts.extracted, counts.inserted, counts.quarantined) == (1, 1, 0)
+    assert await ruled.quarantined() == [(None, "b", "null_key")]
+
+
+async def test_a_rewrite_that_is_released_begins_no_other_keys(ruled: Ruled) -> None:
+    """Who asked for a rewrite is asked again; a release without one begins new versions."""
+    await ruled.run([A, B])
+    ruled.has(hashed("a"))
+    states, table = ruled.flow.engine.states, ruled.flow.spec.id
+    rules, rewrite = frozenset({Guard.RULES}), frozenset({Guard.REWRITE})
+    for also, passes in ((rewrite, False), (frozenset[Guard](), True)):
+        await states.hold(table, "the rules of a changed", rules)
+        await states.release(table, also)
+        if passes:
+            assert (await ruled.run([A, B])).counts.inserted == 2
+        else:
+            with pytest.raises(GuardTripped, match="under other keys"):
+                await ruled.run([A, B])
+
+
+async def test_a_version_that_is_no_longer_there_is_not_rewritten(ruled: Ruled) -> None:
+    """Law 2: by the hash that was seen, or not at all; the race is lost, and nothing written."""
+    await ruled.run([A, B])
+    ruled.has(MASK, choice=RuleChange.REWRITE)
+    before, flow = await ruled.flow.versions(), ruled.flow
+    job = Job(table=flow.spec)
+    async with flow.pipeline.compared(job, Silent(), numbered=True) as compared:
+        other = compared.changes.rewritten.with_columns(pl.lit(1, pl.UInt128).alias(CLOSES))
+        changes = replace(compared.changes, rewritten=other)
+        with pytest.raises(LostRace):
+            await flow.target.promote(replace(compared, changes=changes))
+    assert await flow.versions() == before
+
+
+async def test_a_plan_puts_nothing_on_record(ruled: Ruled) -> None:
+    """It says what would go to quarantine, and how many rows; nothing is there afterwards."""
+    ruled.has(refusing())
+    await ruled.run([A, B])
+    flow = ruled.flow
+    before = await flow.everything()
+    frame = make_frame(flow.table.columns, [A, C])
+    flow.source.tables[flow.spec.id] = MemoryTable(flow.table, frame)
+    found = await plan(flow.pipeline, Job(table=flow.spec), Deaf(), show_keys=False)
+    assert (found.counts.quarantined, found.counts.deleted) == (1, 1)
+    assert [one.key for one in found.rejections] == [ruled.digest(C)]
+    assert await flow.everything() == before
+    assert await ruled.quarantined() == []
+
+
+class Deaf:
+    """Implements ``ports.telemetry.Progress``."""
+
+    def started(self, table: TableId) -> None:
+        """Not shown."""
+
+    def step(self, table: TableId, name: str) -> None:
+        """Not shown."""
+
+    def rows(self, table: TableId, n: int, total: int | None) -> None:
+        """Not shown."""
+
+    def finished(self, table: TableId, status: str, summary: str) -> None:
+        """Not shown."""

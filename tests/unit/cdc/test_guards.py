@@ -169,3 +169,78 @@ def test_a_minimum_of_no_rows_divides_by_nothing():
     """Where batches were empty and no minimum is set, rows that come are no drop."""
     facts = Facts(extracted=5, counted=5, usual=(0, 0), opened=0, updated=0, deleted=0)
     assert trips(facts, GuardLimits(min_rows=0)) == ()
+
+
+@pytest.mark.parametrize(
+    ("extracted", "rejected", "trip"),
+    [
+        (1_000, 10, False),
+        (1_000, 11, True),
+        (999, 998, False),
+        (999, 999, True),
+        (1, 1, True),
+        (0, 0, False),
+        (1, 0, False),
+    ],
+)
+def test_rows_that_cannot_be_carried_are_limited(extracted, rejected, trip):
+    """Exactly the share passes; below 1,000 rows all but one may go, but never all of them."""
+    facts = {"usual": (), "counted": None, "opened": 0, "updated": 0, "deleted": 0}
+    guards = tripped(extracted=extracted, rejected=rejected, **facts)
+    assert guards == ({Guard.QUARANTINE} if trip else set())
+
+
+def test_not_even_a_limit_of_one_lets_all_rows_go_to_quarantine():
+    """A rule that rejects everything is a mistake, whatever is allowed."""
+    limits = replace(LIMITS, max_quarantine_share=1.0)
+    assert tripped(limits, rejected=1_999) == set()
+    assert tripped(limits, rejected=2_000) == {Guard.QUARANTINE}
+
+
+@given(st.integers(0, 99), st.integers(1, 100_000))
+@example(1, 29_000)
+@example(7, 100)
+def test_the_boundary_of_quarantine_is_exact(percent, extracted):
+    """The allowed share of the rows passes, one row more trips."""
+    boundary = int(Fraction(percent, 100) * extracted)
+    limits = replace(LIMITS, min_rows=1, max_quarantine_share=percent / 100)
+    facts = {"usual": (), "counted": None, "opened": 0, "updated": 0, "deleted": 0}
+    assert tripped(limits, extracted=extracted, rejected=boundary, **facts) == set()
+    assert tripped(limits, extracted=extracted, rejected=boundary + 1, **facts) == {
+        Guard.QUARANTINE
+    }
+
+
+@pytest.mark.parametrize(
+    ("facts", "trip"),
+    [
+        ({"updated": 1}, True),
+        ({"deleted": 1}, True),
+        ({"inserted": 5}, False),
+        ({"inserted": 5, "keys_changed": True}, True),
+        ({}, False),
+    ],
+)
+def test_changed_rules_ask_where_open_versions_would_change(facts, trip):
+    """A single version is enough, at any size; new keys are news only where keys changed."""
+    still = {"updated": 0, "deleted": 0, "rules_changed": ("v",)}
+    assert tripped(**{**still, **facts}) == ({Guard.RULES} if trip else set())
+    assert Guard.RULES not in tripped(**{**still, **facts, "rules_changed": ()})
+
+
+def test_updates_are_not_counted_twice_where_rules_changed():
+    """They are what the rules ask about; deletes, which no mask makes, are limited as always."""
+    facts = {"rules_changed": ("v",), "updated": 2_000}
+    assert tripped(**facts, deleted=0) == {Guard.RULES}
+    assert tripped(**facts, deleted=2_000) == {Guard.RULES, Guard.DELETES}
+
+
+def test_what_changed_rules_would_do_is_told():
+    """By columns and rows; keys that would be others, and the filter, which has no name."""
+    told = {"rules_changed": ("", "v"), "updated": 3, "deleted": 0}
+    (trip,) = trips(replace(CALM, **told), LIMITS)
+    assert "the row filter, v changed, and with them 3 rows" in trip.reason
+    assert "rewritten in place" in trip.reason
+    (trip,) = trips(replace(CALM, **told, keys_changed=True), LIMITS)
+    assert "rewritten" not in trip.reason
+    assert "under other keys" in trip.reason

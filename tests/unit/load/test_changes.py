@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal as Number
 
@@ -14,8 +15,10 @@ from cdc_daemon.load.changes import (
     VERSION_COLUMNS,
     arriving_of,
     changed_rows,
+    counts,
     first_versions,
 )
+from cdc_daemon.ports.flow import SetApart
 
 SAME = ("same", 1, date(2000, 1, 1), Number("1.50"), "{}")
 OLD = ("changed", 2, date(2000, 1, 2), Number("2.00"), None)
@@ -130,3 +133,32 @@ async def test_first_versions_are_all_rows_with_their_version_columns(situation)
     assert constant.rows() == [(AT, True, "I", CURRENT, 7)]
     assert loaded.schema["_valid_from"] == pl.Datetime("us", "UTC")
     assert (loaded.schema["_hash_version"], loaded.schema["_batch_id"]) == (pl.Int16, pl.Int64)
+
+
+@pytest.mark.asyncio
+async def test_a_rewrite_is_loaded_with_the_hash_it_replaces(situation):
+    """Whole, as an update is; and it counts apart."""
+    compared = await situation.compared([[ADDED, SAME], [NEW]], [[SAME, OLD]])
+    same = compared.changes.updated["_position"]
+    compared = replace(compared, changes=compared.changes.rewriting(same))
+    loaded = await all_of(changed_rows(compared))
+    by_name = {row[0]: row for row in loaded.select("c0", "_operation", HASH, "_closes").rows()}
+    assert by_name["changed"][1:] == ("W", *situation.hashes([NEW]), *situation.hashes([OLD]))
+    found = counts(compared)
+    assert (found.rewritten, found.updated, found.opened, found.closed) == (1, 0, 1, 0)
+
+
+@pytest.mark.asyncio
+async def test_a_first_load_leaves_refused_rows_out_and_counts_them(situation):
+    """Law 6: extracted is what is inserted, what is quarantined and what is filtered."""
+    compared = await situation.compared([[ADDED, SAME], [NEW]], first=True)
+    apart = SetApart(rejected=2, filtered=4)
+    compared = replace(
+        compared,
+        landed=replace(compared.landed, extracted=3 + 6, apart=apart),
+        refused=pl.Series([1], dtype=pl.UInt32),
+    )
+    loaded = await all_of(first_versions(arriving_of(compared), AT))
+    assert loaded["c0"].to_list() == ["added", "changed"]
+    found = await arriving_of(compared).verdict()
+    assert (found.extracted, found.inserted, found.quarantined, found.filtered) == (9, 2, 3, 4)

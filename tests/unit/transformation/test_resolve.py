@@ -313,3 +313,22 @@ def test_rules_for_nothing_are_refused(options):
     """A rule says which columns it is for, once."""
     with pytest.raises(ConfigError):
         Rule(action=EMAIL, **options)
+
+
+def test_of_transformers_that_are_tried_together_each_is_told_what_is_its_own():
+    """One that fails and one that breaks its promise hide neither each other nor blame a third."""
+
+    class Failing(Breaking):
+        def expression(self, value, site):
+            raise ZeroDivisionError
+
+    rules = [
+        Rule(action=Failing(), column="email"),
+        Rule(action=Lying(), column="name"),
+        Rule(action=HASH, column="ID"),
+    ]
+    assert resolved(*rules).errors == (
+        "column 'email': its transformer fails (ZeroDivisionError)",
+        "column 'name': its transformer gives UInt32 where it promised String",
+    )
+    assert resolved(rules[2]).errors == ()
