@@ -15,6 +15,7 @@ from tests.contract.engines.base import Engine, Specs
 from tests.contract.engines.flow import Flow
 from tests.contract.engines.memory import memory_engine
 from tests.contract.engines.postgresql import postgres_engine
+from tests.contract.ruled import Ruled
 from tests.support.databases import Database, Databases
 from tests.support.left_out import missing_for_sqlserver
 from tests.support.sqlserver import SqlServer, a_sqlserver
@@ -72,3 +73,9 @@ async def flow(engine: Engine, specs: Specs, tmp_path) -> AsyncIterator[Flow]:
     landings = LandingArea(str(tmp_path))
     yield Flow.over(engine, specs.fresh(), landings)
     landings.close()
+
+
+@pytest_asyncio.fixture
+async def ruled(flow: Flow) -> AsyncIterator[Ruled]:
+    """A table that has no rules yet."""
+    yield Ruled(flow)

@@ -2,118 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
-import polars as pl
 import pytest
-import pytest_asyncio
 
-from cdc_daemon.cdc.row_hash import key_digest
 from cdc_daemon.errors import (
     DuplicateKey,
     GuardTripped,
-    LostRace,
-    NoHistory,
     NullKey,
     RowRejected,
     RulesDoNotFit,
 )
-from cdc_daemon.memory.source import MemoryTable
-from cdc_daemon.model.change import CLOSES
 from cdc_daemon.model.guard import Guard
-from cdc_daemon.model.run import Job, Promoted
-from cdc_daemon.model.table import RuleChange, RuleSpec, TableId
-from cdc_daemon.model.window import REPLAY
-from cdc_daemon.orchestration.plan import plan
-from cdc_daemon.scd2.invariants import violations
-from cdc_daemon.schema.types import Integer
-from cdc_daemon.transformation.configured import built
-from tests.contract.engines.base import WIDE, Row, version_frame
-from tests.contract.engines.flow import Flow, Silent
-from tests.factories import make_frame, make_table
-from tests.laws.bench import replayed
+from cdc_daemon.model.table import RuleChange, RuleSpec
+from tests.contract.ruled import (
+    MASK,
+    MASKED_A,
+    MASKED_B,
+    A,
+    B,
+    C,
+    D,
+    Ruled,
+    hashed,
+    refusing,
+    rule,
+)
 
 pytestmark = pytest.mark.asyncio
-
-SECOND = timedelta(seconds=1)
-KEY = b"a key of at least sixteen bytes".decode()
-A = ("a", "1", "ann@example.com", 1, Decimal("1.50"))
-B = ("b", "2", "bob@example.com", 2, Decimal("2.50"))
-C = ("c", "3", "12", 3, None)
-D = ("d", "4", None, None, None)
-MASKED_A = ("a", "1", "a**@example.com", 1, Decimal("1.50"))
-MASKED_B = ("b", "2", "b**@example.com", 2, Decimal("2.50"))
-
-
-def rule(use: str, column: str | None = None, **options: Any) -> RuleSpec:
-    return RuleSpec(use=use, origin=f"the rule of {column}", column=column, options=options)
-
-
-MASK = rule("mask", "v", kind="email")
-NUMBER = rule("when", "v", when={"column": "n", "equals": 3}, then={"use": "convert", "to": "text"})
-
-
-def hashed(column: str, key: str = KEY) -> RuleSpec:
-    return rule("hash", column, key=key, truncate=32)
-
-
-def refusing(unmatched: str = "reject") -> RuleSpec:
-    """A mask that rejects what is no address of an e-mail."""
-    return rule("mask", "v", kind="email", unmatched=unmatched)
-
-
-@dataclass(slots=True)
-class Ruled:
-    """A table whose rules a test changes from batch to batch."""
-
-    flow: Flow
-
-    def has(self, *rules: RuleSpec, choice: RuleChange = RuleChange.ASK, **guards: float) -> None:
-        """From now on."""
-        made, issues = built(rules, lambda _: KEY)
-        assert not issues
-        spec = self.flow.spec
-        limits = replace(spec.guards, **guards)
-        self.flow.spec = replace(spec, rules=rules, on_rule_change=choice, guards=limits)
-        self.flow.pipeline = replace(self.flow.pipeline, rules={spec.id: made})
-
-    async def run(self, rows: Sequence[Row], **job: Any) -> Promoted:
-        """A batch, by all the steps of a run."""
-        flow = self.flow
-        flow.target.clock += SECOND
-        frame = make_frame(flow.table.columns, rows)
-        flow.source.tables[flow.spec.id] = MemoryTable(flow.table, frame)
-        return await flow.pipeline.run(Job(table=flow.spec, **job), Silent())
-
-    async def open_rows(self) -> list[Row]:
-        return await self.flow.open_rows()
-
-    async def quarantined(self) -> list[tuple[int | None, str | None, str]]:
-        found = await self.flow.pipeline.quarantine.open(self.flow.spec.id)
-        return [(r.key, r.column, r.reason) for r in (one.rejection for one in found)]
-
-    def digest(self, row: Row) -> int:
-        """Of its key as it is."""
-        frame = make_frame(self.flow.table.columns, [row])
-        return int(key_digest(frame, self.flow.table.key_columns).item())
-
-    async def replayed(self, first: Sequence[Row]) -> list[Row]:
-        return replayed(first, await self.flow.feed())
-
-    async def lawful(self) -> None:
-        """Law 3."""
-        versions = version_frame(await self.flow.versions(), self.flow.shape)
-        assert violations(versions, self.flow.shape.key).total == 0
-
-
-@pytest_asyncio.fixture
-async def ruled(flow: Flow) -> AsyncIterator[Ruled]:
-    """A table that has no rules yet."""
-    yield Ruled(flow)
 
 
 # -- what lands ---------------------------------------------------------------------------------
@@ -260,205 +177,3 @@ async def test_a_rule_that_rejects_everything_is_an_accident(ruled: Ruled) -> No
     with pytest.raises(GuardTripped):
         await ruled.run([A, C])
     await ruled.run([A, B, C])
-
-
-# -- changed rules ------------------------------------------------------------------------------
-
-
-async def test_a_changed_rule_asks_first(ruled: Ruled) -> None:
-    """Never a surprise of a million versions: the table is held, and nothing was written."""
-    await ruled.run([A, B])
-    before = await ruled.flow.versions()
-    ruled.has(MASK)
-    with pytest.raises(GuardTripped, match=r"the rules of v changed, and with them 2 rows") as told:
-        await ruled.run([A, B])
-    assert told.value.guards == (Guard.RULES.value,)
-    assert await ruled.flow.versions() == before
-
-
-async def test_a_changed_rule_that_changes_nothing_asks_nobody(ruled: Ruled) -> None:
-    """A mask for a column that is empty everywhere; from then on it is known."""
-    bare = (*A[:2], None, *A[3:])
-    await ruled.run([bare])
-    ruled.has(MASK)
-    assert (await ruled.run([bare])).counts.unchanged == 1
-    assert (await ruled.run([A])).counts.updated == 1
-
-
-@pytest.mark.parametrize("by", ["configuration", "guard"])
-async def test_new_versions_from_now_on(ruled: Ruled, by: str) -> None:
-    """The old values stay in closed versions, as they were captured (law 4)."""
-    await ruled.run([A, B])
-    ruled.has(MASK, choice=RuleChange.VERSION if by == "configuration" else RuleChange.ASK)
-    accepted = frozenset() if by == "configuration" else frozenset({Guard.RULES})
-    promoted = await ruled.run([A, B], accepted=accepted)
-    assert (promoted.counts.updated, promoted.counts.rewritten) == (2, 0)
-    assert [v.row for v in await ruled.flow.versions()] == [A, MASKED_A, B, MASKED_B]
-    assert (await ruled.run([A, B])).counts.unchanged == 2
-
-
-@pytest.mark.parametrize("by", ["configuration", "guard"])
-async def test_open_versions_are_rewritten_in_place(ruled: Ruled, by: str) -> None:
-    """What differs by the rule alone keeps its version; what changed at the source does not."""
-    await ruled.run([A, B])
-    begun = {v.key: v.valid_from for v in await ruled.flow.versions()}
-    ruled.has(MASK, choice=RuleChange.REWRITE if by == "configuration" else RuleChange.ASK)
-    accepted = frozenset() if by == "configuration" else frozenset({Guard.REWRITE})
-    changed_b = (*B[:3], 77, B[4])
-    promoted = await ruled.run([A, changed_b, C], accepted=accepted)
-    counts = promoted.counts
-    assert (counts.rewritten, counts.updated, counts.inserted) == (1, 1, 1)
-    masked_c = (*C[:2], "**", *C[3:])
-    assert (
-        [v.row for v in await ruled.flow.versions()]
-        == [
-            MASKED_A,
-            B,  # as it was captured: a version that is closed is not touched
-            (*MASKED_B[:3], 77, B[4]),
-            masked_c,
-        ]
-    )
-    rewritten = (await ruled.flow.versions())[0]
-    assert (rewritten.valid_from, rewritten.operation) == (begun[rewritten.key], "I")
-    assert sorted(await ruled.replayed([A, B])) == sorted(await ruled.open_rows())
-    assert (await ruled.run([A, changed_b, C])).counts.unchanged == 3
-    await ruled.lawful()
-
-
-async def test_a_new_column_tells_what_changed_at_the_source(ruled: Ruled) -> None:
-    """Where it is NULL, the rule alone made the difference; where it is not, the source did."""
-    await ruled.run([A, B])
-    ruled.has(MASK, choice=RuleChange.REWRITE)
-    ruled.flow.table = make_table({**WIDE.types, "later": Integer(32)}, key=WIDE.key)
-    counts = (await ruled.run([(*A, None), (*B, 7)])).counts
-    assert (counts.rewritten, counts.updated) == (1, 1)
-
-
-async def test_a_rotated_key_asks_first(ruled: Ruled) -> None:
-    """The same rule under another key is another rule; its version alone tells nothing."""
-    ruled.has(hashed("v"))
-    await ruled.run([A, B])
-    ruled.has(hashed("v", "another key of sixteen bytes"))
-    with pytest.raises(GuardTripped):
-        await ruled.run([A, B])
-    assert (await ruled.run([A, B], accepted={Guard.REWRITE})).counts.rewritten == 2
-
-
-async def test_keys_under_another_rule_cannot_be_rewritten(ruled: Ruled) -> None:
-    """Every key would be another one: that is new versions, or nothing."""
-    ruled.has(hashed("a"), choice=RuleChange.REWRITE)
-    await ruled.run([A, B])
-    ruled.has(hashed("a", "another key of sixteen bytes"), choice=RuleChange.REWRITE)
-    with pytest.raises(GuardTripped, match="under other keys"):
-        await ruled.run([A, B])
-    counts = (await ruled.run([A, B], accepted={Guard.RULES})).counts
-    assert (counts.inserted, counts.deleted) == (2, 2)
-
-
-# -- replay -------------------------------------------------------------------------------------
-
-
-async def test_a_replay_carries_the_rows_in_quarantine_alone(ruled: Ruled) -> None:
-    """By the ordinary way through compare; other rows are not touched, and nothing is deleted."""
-    ruled.has(refusing())
-    await ruled.run([A, B, C])
-    before = await ruled.flow.engine.checkpoint(ruled.flow.spec.id)
-    good = (*C[:2], "cc@example.com", *C[3:])
-    changed = (*A[:3], 99, A[4])
-    keys = frozenset(one[0] for one in await ruled.quarantined())
-    promoted = await ruled.run([changed, good], replay=keys, window=REPLAY)
-    assert (promoted.counts.inserted, promoted.counts.updated, promoted.counts.deleted) == (1, 0, 0)
-    assert [row[:2] for row in await ruled.open_rows()] == [A[:2], B[:2], C[:2]]
-    assert await ruled.quarantined() == []
-    assert await ruled.flow.engine.checkpoint(ruled.flow.spec.id) == before
-    assert await ruled.flow.engine.batches.usual(ruled.flow.spec, 9) == (3,)
-    await ruled.lawful()
-
-
-async def test_a_replayed_row_that_is_still_bad_stays(ruled: Ruled) -> None:
-    """Only what was found good leaves the quarantine."""
-    ruled.has(refusing())
-    await ruled.run([A, C])
-    promoted = await ruled.run([A, C], replay=frozenset({ruled.digest(C)}), window=REPLAY)
-    assert (promoted.counts.opened, promoted.counts.quarantined) == (0, 1)
-    assert await ruled.quarantined() == [(ruled.digest(C), "v", "unrecognised")]
-
-
-async def test_there_is_no_replay_before_the_first_load(ruled: Ruled) -> None:
-    """It would be taken for the first load, of a few rows."""
-    ruled.has(refusing())
-    with pytest.raises(NoHistory):
-        await ruled.run([A], replay=frozenset({1}), window=REPLAY)
-
-
-async def test_a_replay_by_transformed_keys_counts_its_own_rows_alone(ruled: Ruled) -> None:
-    """What else is in the table, rows without a key among it, is passed over before all."""
-    keyless = [("x", None, f"x{n}@example.com", 5, None) for n in range(3)]
-    ruled.has(hashed("a"), refusing(), choice=RuleChange.VERSION, max_null_key_share=0.6)
-    await ruled.run([A, B, C, *keyless])
-    keys = frozenset(one[0] for one in await ruled.quarantined() if one[0] is not None)
-    good = (*C[:2], "cc@example.com", *C[3:])
-    counts = (await ruled.run([A, B, good, *keyless], replay=keys, window=REPLAY)).counts
-    assert (counts.extracted, counts.inserted, counts.quarantined) == (1, 1, 0)
-    assert await ruled.quarantined() == [(None, "b", "null_key")]
-
-
-async def test_a_rewrite_that_is_released_begins_no_other_keys(ruled: Ruled) -> None:
-    """Who asked for a rewrite is asked again; a release without one begins new versions."""
-    await ruled.run([A, B])
-    ruled.has(hashed("a"))
-    states, table = ruled.flow.engine.states, ruled.flow.spec.id
-    rules, rewrite = frozenset({Guard.RULES}), frozenset({Guard.REWRITE})
-    for also, passes in ((rewrite, False), (frozenset[Guard](), True)):
-        await states.hold(table, "the rules of a changed", rules)
-        await states.release(table, also)
-        if passes:
-            assert (await ruled.run([A, B])).counts.inserted == 2
-        else:
-            with pytest.raises(GuardTripped, match="under other keys"):
-                await ruled.run([A, B])
-
-
-async def test_a_version_that_is_no_longer_there_is_not_rewritten(ruled: Ruled) -> None:
-    """Law 2: by the hash that was seen, or not at all; the race is lost, and nothing written."""
-    await ruled.run([A, B])
-    ruled.has(MASK, choice=RuleChange.REWRITE)
-    before, flow = await ruled.flow.versions(), ruled.flow
-    job = Job(table=flow.spec)
-    async with flow.pipeline.compared(job, Silent(), numbered=True) as compared:
-        other = compared.changes.rewritten.with_columns(pl.lit(1, pl.UInt128).alias(CLOSES))
-        changes = replace(compared.changes, rewritten=other)
-        with pytest.raises(LostRace):
-            await flow.target.promote(replace(compared, changes=changes))
-    assert await flow.versions() == before
-
-
-async def test_a_plan_puts_nothing_on_record(ruled: Ruled) -> None:
-    """It says what would go to quarantine, and how many rows; nothing is there afterwards."""
-    ruled.has(refusing())
-    await ruled.run([A, B])
-    flow = ruled.flow
-    before = await flow.everything()
-    frame = make_frame(flow.table.columns, [A, C])
-    flow.source.tables[flow.spec.id] = MemoryTable(flow.table, frame)
-    found = await plan(flow.pipeline, Job(table=flow.spec), Deaf(), show_keys=False)
-    assert (found.counts.quarantined, found.counts.deleted) == (1, 1)
-    assert [one.key for one in found.rejections] == [ruled.digest(C)]
-    assert await flow.everything() == before
-    assert await ruled.quarantined() == []
-
-
-class Deaf:
-    """Implements ``ports.telemetry.Progress``."""
-
-    def started(self, table: TableId) -> None:
-        """Not shown."""
-
-    def step(self, table: TableId, name: str) -> None:
-        """Not shown."""
-
-    def rows(self, table: TableId, n: int, total: int | None) -> None:
-        """Not shown."""
-
-    def finished(self, table: TableId, status: str, summary: str) -> None:
-        """Not shown."""
