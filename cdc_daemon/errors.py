@@ -194,8 +194,8 @@ class GuardTripped(DataError):
         "or `cdc-daemon once TABLE --accept-guard NAME`."
     )
 
-    def __init__(self, message: str, *, guards: tuple[str, ...]) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, guards: tuple[str, ...], remedy: str | None = None) -> None:
+        super().__init__(message, remedy=remedy)
         self.guards = guards
 
 

@@ -45,6 +45,7 @@ from cdc_daemon.control.status import ControlStatus, Records
 from cdc_daemon.errors import ExitCode
 from cdc_daemon.model.config import ConfigSnapshot
 from cdc_daemon.observability.durations import duration
+from cdc_daemon.orchestration.held import remedy_of_hold
 
 _TITLES = ("table", "state", "batch", "last success", "lag", "rows", "open", "due", "failures")
 _WORDS = 4
@@ -101,7 +102,8 @@ def _show(console: Console, shown: Sequence[TableStatus]) -> None:
         if each.record.state.held is not None:
             reason = each.record.state.held.removeprefix(f"{each.table}: ")
             show(console, f"{each.table} is held: {reason}", style="red")
-            show(console, f"  remedy: `cdc-daemon release {each.table}` when it is dealt with")
+            remedy = remedy_of_hold(each.table, each.record.state.held_guards)
+            show(console, f"  remedy: {remedy}")
         if each.record.quarantined:
             count = f"{each.record.quarantined:,} row{'s' * (each.record.quarantined > 1)}"
             show(console, f"{each.table}: {count} in quarantine", style="yellow")

@@ -15,6 +15,7 @@ from typing import Final
 
 from cdc_daemon.daemon.status import DaemonStatus, TableStatus
 from cdc_daemon.observability.durations import duration
+from cdc_daemon.orchestration.held import remedy_of_hold
 from cdc_daemon.ports.statistics import LaneStats
 
 REFRESH_SECONDS: Final = 10
@@ -124,7 +125,7 @@ def _table(table: TableStatus, now: datetime) -> str:
 def _why(table: TableStatus) -> str:
     """Why the table is in trouble, and what helps."""
     if table.state.held is not None:
-        remedy = f"When it is dealt with: cdc-daemon release {table.spec.id}"
+        remedy = remedy_of_hold(table.spec.id, table.state.held_guards)
         told = (table.state.held, remedy)
     elif table.state.failures and table.last is not None:
         told = (table.last.error or "", table.last.remedy or "")

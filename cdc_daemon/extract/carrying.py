@@ -7,7 +7,7 @@ cannot be carried is told by column, reason and the digest of its key.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -66,9 +66,11 @@ class Carrying:
         with spent("transform"):
             done = self.rules.apply(frame)
             self._stop_for(done.rejected)
+            fields = {task.field for turn in self.rules.steps for task in turn}
+            carried = bare(done.frame, fields)
             if not done.rejected.height and not done.filtered.height:
-                return done.frame, None
-            return done.frame, self._left(frame, done.rejected, done.filtered)
+                return carried, None
+            return carried, self._left(frame, done.rejected, done.filtered)
 
     def _wanted(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Before anything else is done, so that nothing is counted of rows that are passed over."""
@@ -160,6 +162,21 @@ def _told(causes: pl.DataFrame) -> Iterator[Rejection]:
         keyless.group_by("column", "reason").len().sort(pl.all()).iter_rows()
     ):
         yield Rejection(reason=reason, column=column, rows=rows)
+
+
+def bare(frame: pl.DataFrame, fields: Collection[str]) -> pl.DataFrame:
+    """The same, with nothing beneath NULLs of ``fields``.
+
+    Law 9: polars may leave there what was before them, and files on disk have it.
+    """
+    found = [frame[field] for field in frame.columns if field in fields]
+    return frame.with_columns(_bare(values) for values in found if values.null_count())
+
+
+def _bare(values: pl.Series) -> pl.Series:
+    full = values.is_not_null()
+    places = pl.select(pl.when(full).then(full.cum_sum() - 1)).to_series()
+    return values.drop_nulls().gather(places)
 
 
 def shown(digests: pl.Series) -> str:

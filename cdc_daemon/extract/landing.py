@@ -72,7 +72,9 @@ class Landing:
 
     def _append(self, frame: pl.DataFrame) -> int:
         stream = BytesIO()
-        frame.write_ipc_stream(stream, compression=self.compression)
+        # law 9: newer levels write the whole memory that texts were cut from, and other rows' too
+        level = pl.CompatLevel.oldest()
+        frame.write_ipc_stream(stream, compression=self.compression, compat_level=level)
         with self._file.open("ab") as file:
             return file.write(stream.getbuffer())
 

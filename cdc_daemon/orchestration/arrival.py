@@ -15,7 +15,7 @@ import polars as pl
 
 from cdc_daemon.cdc.guards import Facts, trips
 from cdc_daemon.cdc.row_hash import HASH, KEY
-from cdc_daemon.errors import DuplicateKey, NoHistory, RowRefused
+from cdc_daemon.errors import DuplicateKey, IncompatibleChange, NoHistory, RowRefused
 from cdc_daemon.extract.extractor import Extractor, bound, with_text
 from cdc_daemon.model.change import Counts
 from cdc_daemon.model.run import Batch, Job, Promoted
@@ -24,7 +24,7 @@ from cdc_daemon.orchestration.steps import COMPARE, EXTRACT, PROMOTE, Steps
 from cdc_daemon.orchestration.together import together
 from cdc_daemon.orchestration.verdict import judge
 from cdc_daemon.orchestration.workspace import Workspace
-from cdc_daemon.ports.flow import Arriving, Begun, Landed
+from cdc_daemon.ports.flow import Arriving, Begun, History, Landed
 from cdc_daemon.ports.source import DoesNotFit, Reading, Source
 from cdc_daemon.ports.target import Batches, Target
 from cdc_daemon.ports.telemetry import RunObserver
@@ -33,6 +33,10 @@ from cdc_daemon.transformation.resolved import Resolved
 
 BEGIN_SECONDS = 5.0
 """How long a batch that is being stopped is waited for to get its number."""
+BY_RULES = (
+    "Rules of transformation decide about columns, too: give the column back its type or take the "
+    "rule away; undo the change at the source; or set `target_table:` to begin a new history."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +81,7 @@ class Arrival:
             async with self.source.read(table) as reading:
                 read_at = await self.target.now()  # just after it opened
                 rules = await bound(self.rules, table, reading.table)
-                prepared = await self.target.prepare(table, rules.table)
+                prepared = await self._prepared(rules)
                 if prepared.is_empty and self.job.replay is not None:
                     raise NoHistory(f"{table.id}: nothing was loaded yet")
                 batch = Batch(number=0, table=table.id, window=self.job.window, read_at=read_at)
@@ -94,6 +98,14 @@ class Arrival:
                     ),
                     reading,
                 )
+
+    async def _prepared(self, rules: Resolved) -> History:
+        try:
+            return await self.target.prepare(self.job.table, rules.table)
+        except IncompatibleChange as error:
+            if rules.table == rules.source:
+                raise
+            raise IncompatibleChange(str(error), remedy=BY_RULES) from error
 
     async def _numbered(self, read_at: datetime) -> Batch:
         beginning = asyncio.ensure_future(

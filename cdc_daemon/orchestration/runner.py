@@ -16,6 +16,7 @@ from cdc_daemon.model.guard import Guard, widened
 from cdc_daemon.model.run import Job, RunOutcome, Status
 from cdc_daemon.model.table import TableId
 from cdc_daemon.orchestration.admission import Admission, need
+from cdc_daemon.orchestration.held import remedy_of_hold
 from cdc_daemon.orchestration.pipeline import Pipeline
 from cdc_daemon.orchestration.record import Recorder, RunRecord
 from cdc_daemon.ports.control import HeldLock, Locks, States
@@ -101,7 +102,7 @@ def refusal(job: Job, state: TableState) -> tuple[str, str, bool] | None:
     if state.held is not None and not (state.held_guards and state.held_guards <= accepted):
         return (
             f"held: {state.held}",
-            f"When the cause is dealt with: `cdc-daemon release {job.table.id}`.",
+            remedy_of_hold(job.table.id, state.held_guards),
             True,
         )
     if state.paused and not job.force:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from cdc_daemon.cdc.guards import Trip
 from cdc_daemon.errors import GuardTripped, TooManyChanges
+from cdc_daemon.model.guard import Guard
+from cdc_daemon.orchestration.held import remedy_of_hold
 from cdc_daemon.ports.flow import Begun, Compared
 from cdc_daemon.ports.telemetry import RunObserver
 
@@ -23,8 +25,17 @@ def judge(begun: Begun, trips: Iterable[Trip], observer: RunObserver) -> None:
     if refused:
         reasons = "; ".join(f"guard {trip.guard.value}: {trip.reason}" for trip in refused)
         raise GuardTripped(
-            f"{begun.job.table.id}: {reasons}", guards=tuple(t.guard.value for t in refused)
+            f"{begun.job.table.id}: {reasons}",
+            guards=tuple(trip.guard.value for trip in refused),
+            remedy=_remedy(begun, {trip.guard for trip in refused}),
         )
+
+
+def _remedy(begun: Begun, refused: set[Guard]) -> str | None:
+    """None: the general one of the error."""
+    if Guard.RULES not in refused:
+        return None
+    return remedy_of_hold(begun.job.table.id, refused, keys_changed=begun.key_rules_changed)
 
 
 def judge_compared(compared: Compared, observer: RunObserver) -> None:

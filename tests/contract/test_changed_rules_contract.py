@@ -9,6 +9,7 @@ import pytest
 
 from cdc_daemon.errors import (
     GuardTripped,
+    IncompatibleChange,
     LostRace,
     NoHistory,
 )
@@ -32,6 +33,7 @@ from tests.contract.ruled import (
     Ruled,
     hashed,
     refusing,
+    rule,
 )
 from tests.factories import make_frame, make_table
 
@@ -50,6 +52,15 @@ async def test_a_changed_rule_asks_first(ruled: Ruled) -> None:
         await ruled.run([A, B])
     assert told.value.guards == (Guard.RULES.value,)
     assert await ruled.flow.versions() == before
+
+
+async def test_a_rule_that_changes_a_columns_type_says_so(ruled: Ruled) -> None:
+    """Law 6: history never reinterprets a column; the remedy speaks of the rule, not the source."""
+    await ruled.run([A])
+    ruled.has(rule("convert", "n", to="text"), choice=RuleChange.VERSION)
+    with pytest.raises(IncompatibleChange, match=r"\bn\b") as caught:
+        await ruled.run([A])
+    assert "take the rule away" in caught.value.remedy
 
 
 async def test_a_changed_rule_that_changes_nothing_asks_nobody(ruled: Ruled) -> None:

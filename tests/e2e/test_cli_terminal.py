@@ -2,36 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import re
-import subprocess
-import sys
-from contextlib import suppress
-
-from tests.support.process import environment
 from tests.support.site import Site
-
-CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
-
-
-def _on_terminal(site: Site, *arguments: str) -> tuple[int, str]:
-    """Exit code and everything shown, terminal controls included."""
-    ours, theirs = pty.openpty()
-    shown = bytearray()
-    with subprocess.Popen(
-        [sys.executable, "-m", "cdc_daemon", *arguments],
-        env=environment(site.path, {**site.env, "TERM": "xterm-256color", "COLUMNS": "160"}),
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    ) as process:
-        os.close(theirs)
-        with suppress(OSError):  # raised when the other end is closed: the process is done
-            while piece := os.read(ours, 65_536):
-                shown += piece
-    os.close(ours)
-    return process.returncode, shown.decode()
+from tests.support.terminal import CONTROLS, on_terminal
 
 
 def test_a_pass_ends_with_a_table_of_outcomes(site: Site) -> None:
@@ -41,7 +13,7 @@ def test_a_pass_ends_with_a_table_of_outcomes(site: Site) -> None:
         "CREATE TABLE keyless (a int)"
     )
     site.configure("account", "keyless")
-    code, shown = _on_terminal(site, "once")
+    code, shown = on_terminal(site, "once")
     plain = CONTROLS.sub("", shown)
     assert code == 1
     assert plain != shown
@@ -63,7 +35,7 @@ def test_status_is_the_same_text_with_and_without_a_terminal(site: Site) -> None
     site.configure("account", {"name": "a_table_with_quite_a_long_name"})
     site.run("control", "apply")
     site.run("pause", "account")
-    _, shown = _on_terminal(site, "status")
+    _, shown = on_terminal(site, "status")
     plain = site.run("status", env={"COLUMNS": "20", "FORCE_COLOR": "1"}).stdout
     assert "\x1b" not in plain
     assert "\x1b" in shown

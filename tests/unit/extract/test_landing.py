@@ -129,3 +129,21 @@ async def test_a_file_that_cannot_be_read_again_fails_the_batch(tmp_path, damage
         await taken(landing.all())
     with pytest.raises(LandingFailed):
         await taken(landing.take(pl.Series([1], dtype=pl.UInt32)))
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("compression", ["lz4", "uncompressed"])
+async def test_files_hold_no_more_than_the_rows(tmp_path, compression):
+    """Law 9: neither what a text was cut from nor rows that were left out, which memory shares."""
+    texts = pl.DataFrame({"c0": [f"a text of twenty char; {n} is not in it" for n in range(9)]})
+    carried = texts.head(8).filter(pl.int_range(8) % 2 == 0)
+    landing = Landing(tmp_path, compression)
+    await landing.add(carried.select(pl.col("c0").str.head(21)))
+    await landing.add(carried)
+    assert await taken(landing.all()) == [
+        *((n, "a text of twenty char") for n in range(4)),
+        *((n + 4, text) for n, text in enumerate(carried["c0"])),
+    ]
+    if compression == "uncompressed":
+        written = (tmp_path / FILE).read_bytes()
+        assert (written.count(b"a text"), written.count(b"is not in it")) == (8, 4)
