@@ -164,7 +164,7 @@ async def test_an_index_that_new_rows_break_fails_the_batch_alone(
         await rig.source.execute(FILL.format(FEW + 1, MANY))
         await rig.source.execute("UPDATE t SET v = 0 WHERE id = 2000")
         outcome = await rig.run()
-        assert (outcome.status, outcome.error_kind) == (Status.FAILED, "StatementFailed")
+        assert (outcome.status, outcome.error_kind) == (Status.FAILED, "RowRefused")
         assert (await indexes(rig), await rig.bronze()) == (before, rows)
 
 

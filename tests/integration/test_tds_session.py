@@ -156,6 +156,56 @@ def test_a_statement_may_be_met_by_a_failure(site: Site) -> None:
     assert other.execute("SELECT COUNT(*) FROM t").fetchval() == 0
 
 
+def test_a_statement_may_lose_its_answer(site: Site) -> None:
+    """What a hook raises once a statement was executed cuts the connection; what it did stays."""
+    connection, other = site.connect(), site.connect()
+    seen: list[str] = []
+
+    def hook(_: int, sql: str) -> None:
+        seen.append(sql)
+        if sql == "COMMIT":
+            raise ConnectionAbortedError
+
+    connection.execute("BEGIN TRAN; INSERT INTO t (id) VALUES (1)")
+    site.server.on_executed = hook
+    with pytest.raises(pyodbc.Error):
+        connection.execute("COMMIT")
+    site.server.on_executed = None
+    assert seen == ["COMMIT"]
+    assert other.execute("SELECT COUNT(*) FROM t").fetchval() == 1
+
+
+def test_new_connections_may_be_refused(site: Site) -> None:
+    """Until ``admit``; those there are stay."""
+    connection = site.connect()
+    site.server.refuse()
+    with pytest.raises(pyodbc.Error, match="08001"):
+        site.connect()
+    assert connection.execute("SELECT 1").fetchval() == 1
+    site.server.admit()
+    assert site.connect().execute("SELECT 1").fetchval() == 1
+
+
+ABSENT = """INSERT INTO t (id) SELECT 1
+    WHERE NOT EXISTS (SELECT 1 FROM t WITH (UPDLOCK, HOLDLOCK) WHERE id = 1)"""
+
+
+@pytest.mark.parametrize(("end", "inserted"), [("COMMIT", 0), ("ROLLBACK", 1)])
+def test_a_row_that_is_looked_for_under_a_lock_is_inserted_once(
+    site: Site, end: str, inserted: int
+) -> None:
+    """UPDLOCK, HOLDLOCK: the second session waits for the first, and inserts what is missing then."""
+    first, second = site.connect(), site.connect()
+    first.execute("BEGIN TRAN; " + ABSENT)
+    with ThreadPoolExecutor(1) as pool:
+        insert = pool.submit(second.execute, ABSENT)
+        while site.database.fetch("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(0,)]:
+            assert not insert.done()
+        first.execute(end)
+        assert insert.result(10).rowcount == inserted
+    assert second.execute("SELECT COUNT(*) FROM t").fetchval() == 1
+
+
 def test_stop_cuts_and_rolls_back(site: Site) -> None:
     """After stop and start the same port serves, and what was open is undone."""
     connection = site.connect()

@@ -1,5 +1,5 @@
 """Benches: every law is checked on memory, with many examples, and on each pair of engines, with
-fewer.
+fewer. Places: where daemons meet at a target that harm is done to.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from types import MappingProxyType
 import pytest
 
 from cdc_daemon.databases.postgresql.embedded import EmbeddedPostgres
+from tests.conftest import CreateDatabase
 from tests.contract.engines.base import Engine
 from tests.contract.engines.memory import memory_engine
 from tests.contract.engines.pair import paired
 from tests.contract.engines.postgresql import postgres_engine
 from tests.laws.bench import Bench
+from tests.laws.places import ALIKE, POSTGRESQL, Place, Side, SqlServers, postgresql_target
 from tests.support.databases import Databases
 from tests.support.left_out import missing_for_sqlserver
 from tests.support.sqlserver import SqlServer, a_sqlserver
@@ -99,3 +101,28 @@ def other_bench(request: pytest.FixtureRequest, benches: Callable[[str], Bench])
 def memory_bench(benches: Callable[[str], Bench]) -> Bench:
     """Histories in memory."""
     return benches(MEMORY)
+
+
+@pytest.fixture(scope="session")
+def sqlservers(databases: Databases) -> Iterator[SqlServers]:
+    """TDS servers for all places."""
+    with ExitStack() as stack:
+        yield SqlServers(databases.create, stack)
+
+
+@pytest.fixture(params=ALIKE)
+def place(request: pytest.FixtureRequest, create_database: CreateDatabase) -> Iterator[Place]:
+    """A source and a target of one engine; of two, where a test asks for them."""
+    source, target = request.param
+    with ExitStack() as stack:
+        if source == POSTGRESQL:
+            database = create_database()
+            read = Side(end=database, behind=database)
+        else:
+            read = stack.enter_context(request.getfixturevalue("sqlservers").as_source())
+        if target == POSTGRESQL:
+            written = postgresql_target(create_database)
+        else:
+            written = request.getfixturevalue("sqlservers").as_target()
+        side, harm = stack.enter_context(written)
+        yield Place(source=read, target=side, harm=harm)

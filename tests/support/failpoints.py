@@ -1,4 +1,4 @@
-"""What a proxy can be told to do at a statement: predicates, verdicts, holds."""
+"""What a proxy can be told to do at a statement: predicates, verdicts, rules, holds."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 
 from tests.support.session import Statement
 
@@ -100,4 +101,67 @@ class Hold:
                 released.set()
         self._reached.set()
         await released.wait()
+        with self._lock:
+            self._wake = None  # the loop may end now
         return self._verdict or Verdict.FORWARD
+
+
+class Rules:
+    """What is to be done at which statement, for any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rules: list[Rule] = []
+
+    def add(
+        self, match: str | Predicate, action: Action, *, after: bool, times: int | None
+    ) -> Rule:
+        """A rule for the statements that contain ``match``, or that it says True to."""
+        predicate = contains(match) if isinstance(match, str) else match
+        rule = Rule(predicate, action, after=after, left=times)
+        with self._lock:
+            self._rules.append(rule)
+        return rule
+
+    def take(self, statement: Statement, *, after: bool) -> Rule | None:
+        """The first rule that matches and has times left; it has one less now."""
+        with self._lock:
+            for rule in self._rules:
+                if rule.after is after and rule.left != 0 and rule.predicate(statement):
+                    rule.fired += 1
+                    rule.left = None if rule.left is None else rule.left - 1
+                    return rule
+        return None
+
+    def clear(self) -> None:
+        """Nothing is to be done any more."""
+        with self._lock:
+            self._rules.clear()
+
+
+class Harmful(Protocol):
+    """A way in to a database that can do harm: ``proxy.Proxy``, ``tds_proxy.TdsProxy``."""
+
+    port: int
+
+    def on_statement(
+        self, match: str | Predicate, action: Action, *, after: bool = False, times: int | None = 1
+    ) -> Rule:
+        """Runs an action before a matching statement, or between its end and its answer."""
+        ...
+
+    def hold(self, match: str | Predicate, *, after: bool = False) -> Hold:
+        """Pauses at the first matching statement."""
+        ...
+
+    def cut_all(self) -> None:
+        """Breaks every connection now; new ones are welcome."""
+        ...
+
+    def refuse(self) -> None:
+        """New connections are refused, until ``heal``."""
+        ...
+
+    def heal(self) -> None:
+        """Ends ``refuse``."""
+        ...

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Self
 
-from tests.support.failpoints import Action, Hold, Predicate, Rule, Verdict, contains
+from tests.support.failpoints import Action, Hold, Predicate, Rule, Rules, Verdict, contains
 from tests.support.link import Link
 from tests.support.session import Statement
 
@@ -34,7 +34,7 @@ class Proxy:
         self._healing: asyncio.Task[None] | None = None
         self._links: set[Link] = set()
         self._connections = 0
-        self._rules: list[Rule] = []
+        self._rules = Rules()
         self._statements: list[Statement] = []
         self._done: list[Statement] = []
         self._news = threading.Condition()
@@ -92,10 +92,10 @@ class Proxy:
 
     def reset(self) -> None:
         """Forgets statements and rules; numbers begin at 1 again. Connections stay."""
+        self._rules.clear()
         with self._news:
             self._statements.clear()
             self._done.clear()
-            self._rules.clear()
 
     # -- harm at a statement ------------------------------------------------------------------
 
@@ -108,10 +108,7 @@ class Proxy:
         seen it. ``match`` is a fragment of the SQL or a predicate; the first rule that matches
         and has ``times`` left acts.
         """
-        rule = Rule(_predicate(match), action, after=after, left=times)
-        with self._news:
-            self._rules.append(rule)
-        return rule
+        return self._rules.add(match, action, after=after, times=times)
 
     def hold(self, match: str | Predicate, *, after: bool = False) -> Hold:
         """Pauses at the first matching statement: ``wait()`` for it, then ``release()``."""
@@ -155,7 +152,7 @@ class Proxy:
             self._news.notify_all()
 
     async def judge(self, statement: Statement, *, after: bool) -> Verdict:
-        rule = self._take_rule(statement, after=after)
+        rule = self._rules.take(statement, after=after)
         if rule is None:
             return Verdict.FORWARD
         try:
@@ -165,15 +162,6 @@ class Proxy:
             self._failures.append(error)
             return Verdict.RESET
         return verdict or Verdict.FORWARD
-
-    def _take_rule(self, statement: Statement, *, after: bool) -> Rule | None:
-        with self._news:
-            for rule in self._rules:
-                if rule.after is after and rule.left != 0 and rule.predicate(statement):
-                    rule.fired += 1
-                    rule.left = None if rule.left is None else rule.left - 1
-                    return rule
-        return None
 
     # -- inside the loop ----------------------------------------------------------------------
 

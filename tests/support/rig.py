@@ -1,26 +1,22 @@
-"""The whole application between two databases, wired as the command line wires it."""
+"""The whole application between two PostgreSQL databases, and what a test asks of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any
 
 import asyncpg
 
-from cdc_daemon.bootstrap import App, app
-from cdc_daemon.model.config import ConfigSnapshot, ConnectionSpec, LaneSpec, PoolLimits, TargetSpec
-from cdc_daemon.model.guard import Guard, GuardLimits
-from cdc_daemon.model.run import Job, RunOutcome, Status
+from cdc_daemon.model.config import ConnectionSpec, PoolLimits
+from cdc_daemon.model.guard import GuardLimits
 from cdc_daemon.model.secret import SecretKind, SecretRef
 from cdc_daemon.model.table import QualifiedName, TableId, TableSpec
-from cdc_daemon.orchestration.once import run_once
 from cdc_daemon.schema.naming import VERSION_COLUMNS, shortened, target_name
 from tests.support.databases import Database
-from tests.support.recorded import RecordedProgress, RecordedTelemetry
+from tests.support.wired import Wired
 
 SOURCE = "src"
 TARGET = "wh"
@@ -65,7 +61,7 @@ def connection(name: str, database: Database, **settings: Any) -> ConnectionSpec
     )
 
 
-class Rig:
+class Rig(Wired):
     """``async with Rig(source_db, target_db, tables=["t", table("x", key=("a",))]) as rig``.
 
     ``source`` and ``target`` are connections of the test's own, straight to the databases;
@@ -88,84 +84,28 @@ class Rig:
         settings: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self._databases = source, target
-        self._migrate = migrate
-        self._stack = AsyncExitStack()
-        self.progress = RecordedProgress()
-        self.telemetry = RecordedTelemetry()
         self.source: asyncpg.Connection = None
         self.target: asyncpg.Connection = None
-        self.app: App = None  # type: ignore[assignment] # there once entered
         settings = {"pool": pool or PoolLimits(), **settings}
-        self.config = ConfigSnapshot(
-            version=1,
-            digest="",
-            connections={
+        super().__init__(
+            {
                 SOURCE: connection(SOURCE, source_via or source, **settings),
                 TARGET: connection(TARGET, target_via or target, **settings),
                 **{name: connection(name, more_sources[name], **settings) for name in more_sources},
             },
-            target=TargetSpec(connection=TARGET),
-            tables=tuple(table(t) if isinstance(t, str) else t for t in tables),
-            lanes={"small": LaneSpec(workers=workers, queue_size=64)},
+            target=TARGET,
+            tables=(table(t) if isinstance(t, str) else t for t in tables),
+            workers=workers,
+            migrate=migrate,
         )
 
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            source, target = self._databases
-            self.source = await stack.enter_async_context(source.connect())
-            self.target = await stack.enter_async_context(target.connect())
-            wired = app(self.config, lambda ref: ref.locator, self.progress, self.telemetry)
-            self.app = await stack.enter_async_context(wired)
-            if self._migrate:
-                await self.app.control.apply()
-            self._stack = stack.pop_all()
-        return self
-
-    async def __aexit__(self, kind: object, error: object, traceback: object) -> None:
-        await self._stack.aclose()
-
-    # -- running --------------------------------------------------------------------------------
-
-    async def once(
-        self, *names: str, force: bool = False, accept: Iterable[Guard] = ()
-    ) -> dict[str, RunOutcome]:
-        """One pass over the named tables, or all of them; outcomes by table name."""
-        jobs = [
-            Job(table=spec, force=force, accepted=frozenset(accept))
-            for spec in self.config.tables
-            if not names or spec.id.name in names
-        ]
-        outcomes = await run_once(jobs, self.app.runner, self.config.lanes)
-        return {outcome.table.name: outcome for outcome in outcomes}
-
-    async def run(self, name: str | None = None, **how: Any) -> RunOutcome:
-        """One run of one table: the named one, or the only one."""
-        name = name or self.config.tables[0].id.name
-        return (await self.once(name, **how))[name]
-
-    async def succeeds(self, *names: str, **how: Any) -> dict[str, RunOutcome]:
-        """A pass in which every table succeeds; the first error, with its stack, where not."""
-        outcomes = await self.once(*names, **how)
-        for outcome, error in zip(self.telemetry.outcomes, self.telemetry.errors, strict=True):
-            if outcome.status is not Status.SUCCEEDED and outcome in outcomes.values():
-                raise AssertionError(outcome) from error
-        return outcomes
-
-    def change(self, name: str, **changed: Any) -> None:
-        """Configure a table differently from now on."""
-        self.config = replace(
-            self.config,
-            tables=tuple(
-                replace(spec, **changed) if spec.id.name == name else spec
-                for spec in self.config.tables
-            ),
-        )
+    async def _enter(self, stack: AsyncExitStack) -> None:
+        source, target = self._databases
+        self.source = await stack.enter_async_context(source.connect())
+        self.target = await stack.enter_async_context(target.connect())
+        await super()._enter(stack)
 
     # -- looking --------------------------------------------------------------------------------
-
-    def spec(self, name: str | None = None) -> TableSpec:
-        """The configured table of that name, or the only one."""
-        return next(t for t in self.config.tables if name is None or t.id.name == name)
 
     def quoted(self, name: QualifiedName) -> str:
         """A table of the target for SQL of the test's own."""

@@ -44,7 +44,7 @@ class Site:
     context: ssl.SSLContext
     types: Mapping[int, str]
     translations: Translations
-    hook: Callable[[int, str], None]
+    hook: Callable[[int, str, bool], None]
     admit: Callable[[], None]
 
 
@@ -142,7 +142,9 @@ class Connection:
 
     def _run(self, session: Session, answer: Answer, message: Message) -> None:
         payload = message.payload
-        interpreter = Interpreter(session, answer, self._site.translations, self._hook)
+        interpreter = Interpreter(
+            session, answer, self._site.translations, self._hook, self._executed
+        )
         match message.type:
             case PacketType.SQL_BATCH:
                 text = payload[skip_all_headers(payload) :].decode("utf-16-le", "surrogatepass")
@@ -160,9 +162,12 @@ class Connection:
             case _:
                 raise SqlError(50000, f"A message {message.type.name} is out of place.")
 
-    def _hook(self, text: str) -> None:
+    def _executed(self, text: str) -> None:
+        self._hook(text, executed=True)
+
+    def _hook(self, text: str, *, executed: bool = False) -> None:
         try:
-            self._site.hook(self.number, text)
+            self._site.hook(self.number, text, executed)
         except Exception as ended:
             raise Disconnected from ended
 

@@ -3,7 +3,8 @@
 UPDATE and DELETE name their target among the tables of FROM in T-SQL, and outside it in
 PostgreSQL. Where the joins are inner ones the target is taken out of FROM, else it is joined to
 itself by ctid. UPDLOCK and XLOCK become FOR UPDATE where one table is read, TABLOCKX becomes LOCK
-TABLE; other hints change nothing. Equality and unique indexes tell case and trailing spaces apart.
+TABLE. An INSERT that looks under UPDLOCK, HOLDLOCK whether its row is there waits for whoever
+inserts it: ON CONFLICT DO NOTHING. Other hints change nothing. Equality and unique indexes tell case and trailing spaces apart.
 """
 
 from __future__ import annotations
@@ -86,6 +87,8 @@ def _shape(tree: exp.Expression, prepared: Prepared) -> None:
         _limit(tree, prepared)
     if prepared.output:
         tree.set("returning", _returning(prepared))
+    if isinstance(tree, exp.Insert) and prepared.hints >= {"UPDLOCK", "HOLDLOCK"}:
+        tree.set("conflict", exp.OnConflict(action=exp.var("DO NOTHING")))
 
 
 def _update(tree: exp.Update) -> None:

@@ -59,6 +59,9 @@ class Interpreter:
     answer: Answer
     translations: Translations
     hook: Callable[[str], None]
+    """Called before each statement."""
+    executed: Callable[[str], None]
+    """Called after each that succeeded, before its answer is sent."""
     scope: dict[str, Value] = field(default_factory=dict)
     types: dict[str, SqlType] = field(default_factory=dict)
     bulk: str | None = None
@@ -80,6 +83,7 @@ class Interpreter:
                 piece = source(text, node.parts)
                 self.hook(piece)
                 self._statement(piece, node.parts)
+                self.executed(piece)
 
     def _holds(self, condition: Sequence[Token]) -> bool:
         asked = [*tokens("SELECT CASE WHEN"), *condition, *tokens("THEN 1 ELSE 0 END")]

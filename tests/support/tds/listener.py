@@ -35,7 +35,8 @@ class Listener:
         dsn, user, password: as ``TdsServer`` has them.
         states: snapshot_isolation_state and is_read_committed_snapshot_on of sys.databases.
         port: on 127.0.0.1; 0 chooses.
-        hook: called before each statement; what it raises ends the connection.
+        hook: called before each statement, and again (True) when it was executed and its answer was
+            not sent yet; what it raises ends the connection.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Listener:
         password: str,
         states: tuple[bool, bool],
         port: int,
-        hook: Callable[[int, str], None],
+        hook: Callable[[int, str, bool], None],
     ) -> None:
         self.port = port
         self._dsn, self._user, self._password = dsn, user, password
@@ -57,6 +58,7 @@ class Listener:
         self._lock = threading.Lock()
         self._numbers = itertools.count(FIRST_NUMBER)
         self._running = threading.Event()
+        self._refusing = False
         self._accepting: threading.Thread | None = None
 
     @property
@@ -111,6 +113,14 @@ class Listener:
         """Goes on after ``pause``."""
         self._running.set()
 
+    def refuse(self) -> None:
+        """Closes every new connection at once, until ``admit``; those there are stay."""
+        self._refusing = True
+
+    def admit(self) -> None:
+        """Takes connections again after ``refuse``."""
+        self._refusing = False
+
     @property
     def connections(self) -> tuple[int, ...]:
         """The numbers of the connections there are."""
@@ -141,8 +151,8 @@ class Listener:
             admit=self._running.wait,
         )
 
-    def _hook(self, number: int, statement: str) -> None:
-        self._call_hook(number, statement)
+    def _hook(self, number: int, statement: str, executed: bool) -> None:  # noqa: FBT001 - a hook
+        self._call_hook(number, statement, executed)
         if self._listener is None:
             raise Disconnected
 
@@ -152,6 +162,9 @@ class Listener:
                 client, _ = listener.accept()
             except OSError:
                 return
+            if self._refusing:
+                client.close()
+                continue
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = Connection(client, next(self._numbers), site)
             thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)

@@ -20,10 +20,11 @@ class Driven:
     """A listener whose hook asks the process that started it."""
 
     def __init__(self, configuration: dict[str, Any]) -> None:
-        self._hooked = bool(configuration.pop("hooked"))
+        self._hooked: list[bool] = configuration.pop("hooked")
         self._lock = threading.Lock()
         self._waiting: dict[int, tuple[threading.Event, list[bool]]] = {}
         self._asked = 0
+        self._cutting = False
         states = tuple(configuration.pop("states"))
         self.listener = Listener(**configuration, states=states, hook=self._hook)
 
@@ -33,6 +34,8 @@ class Driven:
         self._say({"port": self.listener.port})
         commands: dict[str, Callable[[], object]] = {
             "cut": self.listener.cut,
+            "refuse": self.listener.refuse,
+            "admit": self.listener.admit,
             "pause": self.listener.pause,
             "resume": self.listener.resume,
             "connections": lambda: self.listener.connections,
@@ -44,7 +47,7 @@ class Driven:
                 case "go":
                     self._release(message["number"], on=message["on"])
                 case "hook":
-                    self._hooked = message["on"]
+                    self._hooked = message["hooked"]
                     self._say({"answer": None})
                 case "cut_connection":
                     self.listener.cut_connection(message["number"])
@@ -53,19 +56,23 @@ class Driven:
                     if name in {"stop", "cut"}:
                         self._release_all()
                     self._say({"answer": commands[name]()})
+                    self._cutting = False
                     if name == "stop":
                         return
 
-    def _hook(self, connection: int, statement: str) -> None:
-        if not self._hooked:
+    def _hook(self, connection: int, statement: str, executed: bool) -> None:  # noqa: FBT001 - a hook
+        if not self._hooked[executed]:
             return
         event = threading.Event()
         verdict: list[bool] = []
         with self._lock:
+            if self._cutting:  # nobody would be there to answer
+                raise Disconnected
             self._asked += 1
             number = self._asked
             self._waiting[number] = (event, verdict)
-        self._say({"statement": statement, "connection": connection, "number": number})
+        asked = {"connection": connection, "number": number, "executed": executed}
+        self._say({"statement": statement, **asked})
         event.wait()
         if not verdict[0]:
             raise Disconnected
@@ -78,6 +85,7 @@ class Driven:
 
     def _release_all(self) -> None:
         with self._lock:
+            self._cutting = True
             numbers = list(self._waiting)
         for number in numbers:
             self._release(number, on=False)

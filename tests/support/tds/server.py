@@ -50,6 +50,7 @@ class TdsServer:
         self._dsn = dsn
         self._states = (snapshot_isolation_state, is_read_committed_snapshot_on)
         self._on_statement: Hook | None = None
+        self._on_executed: Hook | None = None
         self._process: subprocess.Popen[str] | None = None
         self._answers: SimpleQueue[dict[str, Any]] = SimpleQueue()
         self._asking = threading.Lock()
@@ -80,8 +81,20 @@ class TdsServer:
     @on_statement.setter
     def on_statement(self, hook: Hook | None) -> None:
         self._on_statement = hook
-        if self._process is not None:
-            self._ask("hook", on=hook is not None)
+        self._tell_hooks()
+
+    @property
+    def on_executed(self) -> Hook | None:
+        """Called after each statement that succeeded, while its answer waits; None calls nothing.
+
+        As ``on_statement`` otherwise: what it raises cuts the connection before the answer.
+        """
+        return self._on_executed
+
+    @on_executed.setter
+    def on_executed(self, hook: Hook | None) -> None:
+        self._on_executed = hook
+        self._tell_hooks()
 
     def start(self) -> None:
         """Prepares the database where it is not yet prepared, and takes connections.
@@ -104,7 +117,7 @@ class TdsServer:
             "password": self.password,
             "states": self._states,
             "port": self.port,
-            "hooked": self._on_statement is not None,
+            "hooked": self._hooked,
         }
         self._tell(configuration)
         threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
@@ -144,10 +157,26 @@ class TdsServer:
         """Goes on after ``pause``."""
         self._ask("resume")
 
+    def refuse(self) -> None:
+        """Closes every new connection at once, until ``admit``; those there are stay."""
+        self._ask("refuse")
+
+    def admit(self) -> None:
+        """Takes connections again after ``refuse``."""
+        self._ask("admit")
+
     @property
     def connections(self) -> tuple[int, ...]:
         """The numbers of the connections there are."""
         return tuple(self._ask("connections"))
+
+    @property
+    def _hooked(self) -> list[bool]:
+        return [self._on_statement is not None, self._on_executed is not None]
+
+    def _tell_hooks(self) -> None:
+        if self._process is not None:
+            self._ask("hook", hooked=self._hooked)
 
     def _end(self, process: subprocess.Popen[str]) -> None:
         self._process = None
@@ -184,7 +213,7 @@ class TdsServer:
 
     def _call_hook(self, message: dict[str, Any]) -> None:
         go = True
-        hook = self._on_statement
+        hook = self._on_executed if message["executed"] else self._on_statement
         if hook is not None:
             try:
                 hook(message["connection"], message["statement"])
