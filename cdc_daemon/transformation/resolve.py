@@ -31,6 +31,7 @@ class _Column:
     now: Column
     steps: list[tuple[Transformer, Column, Column]] = field(default_factory=list)
     dropped: bool = False
+    renamed: bool = False
 
 
 @dataclass(slots=True)
@@ -89,7 +90,7 @@ def _passed(rules: Sequence[Rule], column: Column, told: _Told) -> _Column:
             case Drop():
                 passing.dropped = True
             case Rename(to):
-                passing.now = replace(passing.now, target_name=to)
+                passing.now, passing.renamed = replace(passing.now, target_name=to), True
             case _:
                 _add(passing, action, told)
     if len(passing.steps) > 1:
@@ -141,20 +142,15 @@ def _turns(columns: Sequence[_Column], reads: tuple[Column, ...]) -> tuple[tuple
 
 
 def _check_names(columns: Sequence[_Column], told: _Told) -> None:
-    taken: dict[str, str] = {}
-    for column in (one.now for one in columns if not one.dropped):
-        folded = column.target_name.casefold()
-        if column.target_name in RESERVED:
-            told.errors.append(
-                f"column '{column.name}': '{column.target_name}' is a name of history's own columns"
-            )
-        other = taken.setdefault(folded, column.name)
-        if other != column.name and any(
-            one.now.target_name == column.target_name for one in columns
-        ):
-            told.errors.append(
-                f"columns '{other}' and '{column.name}' would both be '{column.target_name}'"
-            )
+    """Of columns that a rule renamed: what the catalog tells apart by case alone stays so."""
+    taken: dict[str, _Column] = {}
+    for column in (one for one in columns if not one.dropped):
+        name, target = column.now.name, column.now.target_name
+        if target in RESERVED:
+            told.errors.append(f"column '{name}': '{target}' is a name of history's own columns")
+        other = taken.setdefault(target.casefold(), column)
+        if other is not column and (other.renamed or column.renamed):
+            told.errors.append(f"columns '{other.now.name}' and '{name}' would both be '{target}'")
 
 
 def _check_places(

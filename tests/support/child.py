@@ -19,7 +19,7 @@ from cdc_daemon.model.run import Job, RunOutcome
 from cdc_daemon.orchestration.once import run_once
 from cdc_daemon.secrets.resolver import resolve
 from cdc_daemon.settings.load import load
-from tests.support.rig import RecordedProgress, RecordedTelemetry
+from tests.support.recorded import RecordedProgress, RecordedTelemetry
 
 
 async def once(config_path: Path) -> tuple[RunOutcome, ...]:

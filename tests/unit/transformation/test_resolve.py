@@ -123,6 +123,14 @@ def test_what_cannot_work_is_said_before_a_row_is_read(parts, said):
         found.apply(make_frame(TABLE.columns, ROWS))
 
 
+def test_names_that_differ_by_case_alone_are_no_mistake_of_a_rule():
+    """They are two columns of the source, and of a target that tells them apart; a new name is not."""
+    table = make_table({"ID": Integer(64), "Mixed": Text(), "MIXED": Text()}, key=("ID",))
+    assert resolved(table=table).errors == ()
+    (said,) = resolved(Rule(action=Rename("mixed"), column="ID"), table=table).errors[:1]
+    assert "would both be" in said
+
+
 def test_all_errors_come_at_once():
     """Not the first only."""
     wrong = [Rule(action=EMAIL, column=name) for name in ("a", "b", "born", "ok")]
