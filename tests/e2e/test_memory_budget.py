@@ -61,6 +61,7 @@ def _costs(site: Site, rows: int) -> dict[str, Cost]:
 
 
 def _once(site: Site) -> Cost:
-    env = environment(site.path, site.env)
-    env.pop("COVERAGE_PROCESS_START", None)  # it is not what is measured
+    given = environment(site.path, site.env)
+    # measuring coverage is not what is measured
+    env = {name: value for name, value in given.items() if not name.startswith("COVERAGE_")}
     return measured([sys.executable, "-m", "cdc_daemon", "once"], env, site.folder)

@@ -8,7 +8,7 @@ import pytest
 
 from cdc_daemon.databases.sqlserver.database import SqlServerDatabase
 from cdc_daemon.errors import AccessDenied, DatabaseUnavailable
-from cdc_daemon.model.config import PoolLimits, TlsSpec
+from cdc_daemon.model.config import PoolLimits, SqlServerSpec, TlsSpec
 from tests.support.relay import Relay
 from tests.support.sqlserver import SqlServer, connection, opened
 
@@ -119,13 +119,15 @@ async def test_a_wrong_password(sqlserver: SqlServer) -> None:
 
 
 async def test_a_certificate_nobody_vouches_for(sqlserver: SqlServer) -> None:
-    """``verify-full`` refuses it, and the remedy names the setting; ``require`` takes it."""
-    strict = opened(sqlserver, tls=TlsSpec(mode="verify-full"))
+    """Microsoft's drivers: ``verify-full`` refuses it, and the remedy names the setting;
+    ``require`` takes it.
+    """
+    strict = opened(sqlserver, SqlServerSpec(), tls=TlsSpec(mode="verify-full"))
     for asking in (ask(strict), read(strict)):
         with pytest.raises(DatabaseUnavailable) as told:
             await asking
         assert "tls.mode" in told.value.remedy
     await strict.aclose()
-    lenient = opened(sqlserver, tls=TlsSpec(mode="require"))
+    lenient = opened(sqlserver, SqlServerSpec(), tls=TlsSpec(mode="require"))
     assert await ask(lenient) == 7
     await lenient.aclose()

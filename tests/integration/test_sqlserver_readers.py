@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import polars as pl
+import pyarrow as pa
 import pytest
 import pytest_asyncio
 
@@ -15,7 +16,7 @@ from cdc_daemon.cdc.compare import LATER, VERSION
 from cdc_daemon.cdc.row_hash import HASH
 from cdc_daemon.databases.sqlserver.database import SqlServerDatabase
 from cdc_daemon.databases.sqlserver.pieces import decoded, versions_of
-from cdc_daemon.databases.sqlserver.readers import Reader, RowReader
+from cdc_daemon.databases.sqlserver.readers import Piece, Reader, RowReader
 from cdc_daemon.databases.sqlserver.versions import SqlServerVersions
 from cdc_daemon.errors import AccessDenied, DatabaseUnavailable, StatementFailed
 from cdc_daemon.schema.table import Column
@@ -54,9 +55,27 @@ async def test_batches_are_bounded(sqlserver: SqlServer, database: SqlServerData
     numbers(sqlserver, 3_000, "REPLICATE(CAST(N'x' AS nvarchar(max)), 5000)")
     async with database.reader() as reader:
         await reader.query("SELECT v FROM dbo.numbers")
-        sizes = [piece.nbytes async for piece in pieces(reader)]
+        sizes = [size_of(piece) async for piece in pieces(reader)]
     assert len(sizes) > 5
     assert max(sizes) < 8 * 1024 * 1024
+
+
+async def test_a_few_huge_rows_come_one_by_one(
+    sqlserver: SqlServer, database: SqlServerDatabase
+) -> None:
+    """Law 11: whatever rows are like, no piece has many megabytes before they are known."""
+    numbers(sqlserver, 40, "REPLICATE(CAST(N'x' AS nvarchar(max)), 1000000)")
+    async with database.reader() as reader:
+        await reader.query("SELECT v FROM dbo.numbers")
+        sizes = [size_of(piece) async for piece in pieces(reader)]
+    assert max(sizes) < 20 * 1_000_000
+    assert max(sizes[1:]) < 3 * 1_000_000
+
+
+def size_of(piece: Piece) -> int:
+    if isinstance(piece, pa.RecordBatch):
+        return piece.nbytes
+    return sum(len(value) for (value,) in piece)
 
 
 async def pieces(reader: Reader):

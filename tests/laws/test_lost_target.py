@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import pytest
 
@@ -24,6 +25,7 @@ from tests.laws.daemons import (
 from tests.laws.places import ENGINES, POSTGRESQL, SQLSERVER, Place
 from tests.support.failpoints import Action, Harmful, Verdict
 from tests.support.session import Statement
+from tests.support.sqlserver import DRIVER
 
 pytestmark = pytest.mark.asyncio
 
@@ -44,7 +46,7 @@ POINTS = {
     SQLSERVER: (
         *ALL,
         'CREATE TABLE "stage"."_load_2"',
-        "(bulk rows)",
+        *(() if os.environ.get(DRIVER) else ("(bulk rows)",)),  # other drivers copy nothing
         'INSERT INTO "stage"',
     ),
 }

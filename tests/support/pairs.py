@@ -6,6 +6,7 @@ Statements here are of SQL that both engines have, so that nothing is arranged d
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 
 from tests.support.databases import Database
 from tests.support.process import Completed, Daemon, cdc
-from tests.support.sqlserver import SqlServer, a_sqlserver
+from tests.support.sqlserver import DRIVER, SqlServer, a_sqlserver
 
 PAIRS = (
     ("sqlserver", "sqlserver"),
@@ -121,7 +122,9 @@ def _section(end: End, password: str) -> Mapping[str, Any]:
     }
     if isinstance(end, Database):
         return {"engine": "postgresql", "database": end.name, **common}
-    return {"engine": "sqlserver", "database": end.database, "tls": {"mode": "require"}, **common}
+    driver = {"driver": given} if (given := os.environ.get(DRIVER)) else {}
+    settings = {"tls": {"mode": "require"}, "sqlserver": driver}
+    return {"engine": "sqlserver", "database": end.database, **settings, **common}
 
 
 def _sorted(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

@@ -26,6 +26,8 @@ from tests.support.databases import Database
 from tests.support.relay import Relay
 
 URL = "CDC_TEST_SQLSERVER_URL"
+DRIVER = "CDC_TEST_SQLSERVER_DRIVER"
+"""Names the ODBC driver by which the daemon comes; the tests themselves always take Microsoft's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class SqlServer:
         import pyodbc  # noqa: PLC0415 - where it is missing, these tests are left out
 
         pyodbc.pooling = False
-        string = odbc(connection("own", self), self.password, microsoft_driver())
+        string = odbc(connection("own", self, SqlServerSpec()), self.password, microsoft_driver())
         return pyodbc.connect(string, autocommit=True, timeout=30)
 
     @contextmanager
@@ -94,7 +96,7 @@ def connection(
         database=server.database,
         user=server.user,
         password=SecretRef(SecretKind.PLAIN, server.password),
-        sqlserver=sqlserver or SqlServerSpec(),
+        sqlserver=sqlserver or SqlServerSpec(driver=os.environ.get(DRIVER) or None),
         **settings,
     )
 
@@ -129,7 +131,7 @@ def a_sqlserver(
     from tests.support.tds.server import TdsServer  # noqa: PLC0415 - it needs packages of its own
 
     backend = create()
-    password = secrets.token_urlsafe(12) + "{;}"
+    password = secrets.token_urlsafe(12) + (";{" if os.environ.get(DRIVER) else "{;}")
     with TdsServer(
         backend.dsn,
         user="sa",

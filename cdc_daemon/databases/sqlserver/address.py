@@ -81,7 +81,7 @@ def odbc(
     """For pyodbc, through ``driver``: a path, or a name of the driver manager's."""
     given = spec.sqlserver
     if not is_microsoft(given.driver):
-        return _text({"Driver": driver, **_freetds(spec, given, password), "APP": application})
+        return _plain({"Driver": driver, **_freetds(spec, given, password), "APP": application})
     keywords = {
         "Driver": driver,
         **_reached(spec, _server(spec, spec.host, given.instance), password),
@@ -155,6 +155,21 @@ def _freetds(spec: ConnectionSpec, given: SqlServerSpec, password: str | None) -
     return keywords
 
 
+def _plain(keywords: Mapping[str, str]) -> str:
+    """As FreeTDS of any version reads it: before 1.4.26 it knows no doubled brace, nor the end of
+    the string as the end of a value (its ``src/odbc/connectparams.c``).
+    """
+    return "".join(f"{name}={_quoted_if_need_be(value)};" for name, value in keywords.items())
+
+
+def _quoted_if_need_be(value: str) -> str:
+    return _quoted(value) if ";" in value or value.startswith("{") else value
+
+
 def _text(keywords: Mapping[str, str]) -> str:
+    return ";".join(f"{name}={_quoted(value)}" for name, value in keywords.items())
+
+
+def _quoted(value: str) -> str:
     # in braces a value may hold anything, a closing brace doubled
-    return ";".join(f"{name}={{{value.replace('}', '}}')}}}" for name, value in keywords.items())
+    return f"{{{value.replace('}', '}}')}}}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from struct import Struct
 
@@ -92,6 +92,8 @@ def _sent(value: object) -> object:
         # as text: the driver would cut a fraction to what it thinks the server's type holds
         instant = value.astimezone(UTC) if value.tzinfo is not None else value
         return instant.replace(tzinfo=None).isoformat(timespec="microseconds")
+    if isinstance(value, date):
+        return value.isoformat()  # FreeTDS makes another day of the first one, 1 January of year 1
     if isinstance(value, int) and value not in _BIGINT:
         return Decimal(value)
     return value

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from cdc_daemon.databases.sqlserver.address import native
 from cdc_daemon.databases.sqlserver.arrow import ArrowConnection
+from cdc_daemon.databases.sqlserver.batches import BatchSize
 from cdc_daemon.databases.sqlserver.errors import translated
 from cdc_daemon.databases.sqlserver.opening import MARGIN_SECONDS, Password, login_seconds
 from cdc_daemon.databases.sqlserver.set_options import setup
@@ -130,6 +131,7 @@ class RowReader:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
+        self._size = BatchSize(self._ROWS)
 
     async def execute(self, sql: str) -> None:
         """Run statements without rows."""
@@ -141,15 +143,23 @@ class RowReader:
 
     async def query(self, sql: str) -> None:
         """Run a query; ``next_piece`` has its rows."""
+        self._size = BatchSize(self._ROWS)
         await self._wire.open(sql)
 
     async def next_piece(self) -> Sequence[Sequence[Any]] | None:
-        """The next rows, or None after the last ones."""
-        return await self._wire.next_rows(self._ROWS) or None
+        """The next rows, in no more bytes than Arrow's, or None after the last ones."""
+        rows = await self._wire.next_rows(self._size.rows)
+        self._size.seen(len(rows), sum(map(_bytes, rows)))
+        return rows or None
 
     async def close(self) -> None:
         """Close the connection."""
         await self._wire.close()
+
+
+def _bytes(row: Sequence[object]) -> int:
+    """Of what may be long, which is what counts; a character of text takes up to four."""
+    return sum(len(value) for value in row if isinstance(value, str | bytes))
 
 
 async def arrow_reader(spec: ConnectionSpec, password: Password, alive: Alive) -> ArrowReader:

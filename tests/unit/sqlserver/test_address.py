@@ -44,6 +44,16 @@ def parsed(string: str) -> dict[str, str]:
     return found
 
 
+def plainly_parsed(string: str) -> dict[str, str]:
+    """As FreeTDS 1.3 reads it: a value ends at ``;``, one in braces at ``};``; nothing is doubled."""
+    found = {}
+    while string:
+        name, _, rest = string.partition("=")
+        value, _, string = rest[1:].partition("};") if rest[0] == "{" else rest.partition(";")
+        found[name] = value
+    return found
+
+
 @pytest.mark.parametrize("password", ["plain", "p;w=d", "{x}", "}", "}};PWD={other}", "a b'\"$1"])
 def test_any_value_is_one_value(password: str) -> None:
     """Law 9 and safety: no password or name can end its value and begin a keyword."""
@@ -76,7 +86,7 @@ def test_a_host_and_port_or_an_instance() -> None:
     named = spec(instance="INST")
     assert parsed(odbc(named, "x", DRIVER))["Server"] == "db1\\INST"
     assert parsed(native(named, "x")[0])["Server"] == "db1\\INST"
-    assert "Port" not in parsed(odbc(spec(instance="I", driver="FreeTDS"), "x", "FreeTDS"))
+    assert "Port" not in plainly_parsed(odbc(spec(instance="I", driver="FreeTDS"), "x", "FreeTDS"))
 
 
 def test_what_only_sql_server_has() -> None:
@@ -98,11 +108,24 @@ def test_a_lost_session_is_not_made_anew_in_silence() -> None:
 
 def test_freetds_has_its_own_keywords() -> None:
     """Another driver than Microsoft's is spoken to as FreeTDS is."""
-    keywords = parsed(odbc(spec("require", driver="FreeTDS"), "x", "FreeTDS"))
+    keywords = plainly_parsed(odbc(spec("require", driver="FreeTDS"), "x", "FreeTDS"))
     assert keywords["Driver"] == "FreeTDS"
     assert (keywords["Server"], keywords["Port"]) == ("db1", "1433")
     assert (keywords["TDS_Version"], keywords["Encryption"]) == ("7.4", "require")
     assert "Encrypt" not in keywords
+
+
+@pytest.mark.parametrize("password", ["plain", "p;w=d", "{x;y", "a}b", "a}", "a b'\"$1"])
+def test_freetds_of_any_version_reads_a_password(password: str) -> None:
+    """Safety: it knows no doubled brace before 1.4.26, nor the end of the string as one of a value.
+
+    A ``}`` together with a ``;`` is written for the newer ones: no writing suits both.
+    """
+    string = odbc(spec(driver="FreeTDS"), password, "FreeTDS")
+    keywords = plainly_parsed(string)
+    assert (keywords["PWD"], keywords["Database"]) == (password, "sales;x")
+    assert keywords["APP"] == "cdc-daemon"
+    assert "PWD={a}};b};" in odbc(spec(driver="FreeTDS"), "a};b", "FreeTDS")
 
 
 @pytest.mark.parametrize(
