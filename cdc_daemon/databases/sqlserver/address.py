@@ -54,6 +54,12 @@ def issues(spec: ConnectionSpec) -> Iterator[str]:
             f"tls.mode: {mode} is not to be had of the driver {given.driver}; "
             "leave `driver:` out, or take `require`"
         )
+    for name in ("failover_partner", "multi_subnet_failover"):
+        if getattr(given, name) and not microsoft:  # it knows no such keyword
+            yield (
+                f"sqlserver.{name} is not to be had of the driver {given.driver}; "
+                "leave `driver:` out, or do without it"
+            )
     if spec.tls.ca_file is not None:  # the driver would pass over it in silence
         yield (
             "tls.ca_file: SQL Server's drivers take the system's trusted authorities only; add "
@@ -81,7 +87,8 @@ def odbc(
     """For pyodbc, through ``driver``: a path, or a name of the driver manager's."""
     given = spec.sqlserver
     if not is_microsoft(given.driver):
-        return _plain({"Driver": driver, **_freetds(spec, given, password), "APP": application})
+        keywords = {"Driver": driver, **_freetds(spec, given, password), "APP": application}
+        return _text_for_freetds(keywords)
     keywords = {
         "Driver": driver,
         **_reached(spec, _server(spec, spec.host, given.instance), password),
@@ -155,7 +162,7 @@ def _freetds(spec: ConnectionSpec, given: SqlServerSpec, password: str | None) -
     return keywords
 
 
-def _plain(keywords: Mapping[str, str]) -> str:
+def _text_for_freetds(keywords: Mapping[str, str]) -> str:
     """As FreeTDS of any version reads it: before 1.4.26 it knows no doubled brace, nor the end of
     the string as the end of a value (its ``src/odbc/connectparams.c``).
     """

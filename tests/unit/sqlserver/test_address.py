@@ -149,6 +149,8 @@ def test_whose_driver_it_is(driver: str | None, expected: object) -> None:
         (spec("verify-ca"), "tls.mode"),
         (spec("verify-full", ca_file="ca.pem"), "tls.ca_file"),
         (spec("verify-full", driver="FreeTDS"), "tls.mode"),
+        (spec(failover_partner="db2", driver="FreeTDS"), "failover_partner"),
+        (spec(multi_subnet_failover=True, driver="FreeTDS"), "multi_subnet_failover"),
         (spec(application_intent="Read"), "application_intent"),
         (spec(bulk="fast"), "bulk"),
     ],
