@@ -47,11 +47,15 @@ PROCESSES = 2
     ("kind", "chosen"),
     [
         pytest.param(FIRST_LOAD, all_states, id="first load"),
-        pytest.param(FIRST_LOAD_AS_TEXT, promotes, id="first load through a load table"),
         pytest.param(CHANGES, all_points, id="changes"),
         pytest.param(NO_CHANGE, promotes, id="no change"),
         pytest.param(FIRST_LOAD, all_points, id="first load, all", marks=pytest.mark.long),
-        pytest.param(FIRST_LOAD_AS_TEXT, all_points, id="as text, all", marks=pytest.mark.long),
+        pytest.param(
+            FIRST_LOAD_AS_TEXT,
+            all_points,
+            id="first load through a load table, all",
+            marks=pytest.mark.long,
+        ),
         pytest.param(NO_CHANGE, all_points, id="no change, all", marks=pytest.mark.long),
     ],
 )

@@ -34,7 +34,6 @@ def under_way(statement: Statement, point: Point) -> bool:
 @pytest.mark.parametrize(
     ("kind", "chosen"),
     [
-        pytest.param(FIRST_LOAD, under_way, id="first load"),
         pytest.param(CHANGES, under_way, id="changes"),
         pytest.param(FIRST_LOAD, all_points, id="first load, all", marks=pytest.mark.long),
         pytest.param(CHANGES, all_points, id="changes, all", marks=pytest.mark.long),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from concurrent.futures import Future
+from contextlib import suppress
 
 import adbc_driver_postgresql.dbapi as adbc
 import asyncpg
@@ -316,3 +320,25 @@ def test_wait_for_sees_past_and_coming_statements(target_db: Database, target_pr
     assert target_proxy.wait_for("past", done=True).kind == "query"
     with pytest.raises(TimeoutError):
         target_proxy.wait_for("never", timeout=0.01)
+
+
+def test_refusing_just_when_somebody_connects_leaves_no_socket(target_db: Database) -> None:
+    """The proxy closes what it accepted, whenever it stops to listen: else a later test fails."""
+    ended = threading.Event()
+
+    def knock(port: int) -> None:
+        while not ended.is_set():
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                pass
+
+    with Proxy(target_db.host, target_db.port) as proxy:
+        knocking = [threading.Thread(target=knock, args=(proxy.port,)) for _ in range(2)]
+        for thread in knocking:
+            thread.start()
+        for _ in range(300):
+            proxy.refuse()
+            proxy.heal()
+        ended.set()
+        for thread in knocking:
+            thread.join()
+    gc.collect()  # whatever was left says so now

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from tests.support.failpoints import Action, Hold, Predicate, Rule, Rules, Verdict, contains
 from tests.support.link import Link
+from tests.support.listening import stop
 from tests.support.session import Statement
 
 CALL_SECONDS = 30.0
@@ -32,6 +33,7 @@ class Proxy:
         self._seat = socket.socket()
         self._server: asyncio.Server | None = None
         self._healing: asyncio.Task[None] | None = None
+        self._refusing: asyncio.Task[None] | None = None
         self._links: set[Link] = set()
         self._connections = 0
         self._rules = Rules()
@@ -127,7 +129,10 @@ class Proxy:
 
     def refuse(self) -> None:
         """New connections are refused, until ``heal``; those there are stay."""
-        self._do(self._stop_listening)
+        if self._inside():
+            self._refusing = self._loop.create_task(self._stop_listening())
+        else:
+            self._await(self._stop_listening())
 
     def blackhole(self) -> None:
         """Connections are accepted and nothing is forwarded on any, until ``heal``."""
@@ -185,16 +190,16 @@ class Proxy:
             listener.bind((self.host, self.port))
             self._server = await asyncio.start_server(self._accept, sock=listener, limit=1 << 20)
 
-    def _stop_listening(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+    async def _stop_listening(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            await stop(server)
 
     async def _settled(self, links: tuple[Link, ...]) -> None:
         await asyncio.gather(*(link.finished.wait() for link in links))
 
     async def _close(self) -> None:
-        self._stop_listening()
+        await self._stop_listening()
         self.flowing.set()
         links = tuple(self._links)
         for link in links:

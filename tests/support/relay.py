@@ -11,6 +11,8 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, Self
 
+from tests.support.listening import stop
+
 CALL_SECONDS = 30.0
 _BYTES = 65_536
 
@@ -68,8 +70,9 @@ class Relay:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _close(self) -> None:
-        if self._server is not None:
-            self._server.close()
+        server, self._server = self._server, None
+        if server is not None:
+            await stop(server)
         await self._cut()
 
     async def _cut(self) -> None:
