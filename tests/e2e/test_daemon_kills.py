@@ -28,7 +28,7 @@ SECONDS = 0.7
 """What a daemon gets at most, once it listens or has begun a batch, before it is killed."""
 
 
-@pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [10, pytest.param(200, marks=pytest.mark.long)])
 def test_kills_at_any_time(kills: int, site: Site) -> None:
     """Killed twenty times in a row at random, it is right in the end without anybody's help."""
     dice = random.Random(kills)

@@ -1,7 +1,6 @@
 """The command line as a child process: run to its end, or watched line by line.
 
-The child gets this process's environment without ``CDC_*``, and is not measured for coverage, which
-would take it half as long again, unless ``CDC_TEST_COVER_CHILDREN`` is set (``.ci/run --long``).
+The child gets this process's environment without ``CDC_*``; what coverage needs to measure it, stays.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from typing import IO, Any, Self
 
 ROOT = Path(__file__).resolve().parents[2]
 LINE_SECONDS = 60.0
-COVER_CHILDREN = "CDC_TEST_COVER_CHILDREN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +182,7 @@ class Daemon:
 
 def environment(config_path: Path | None, env: Mapping[str, str] | None) -> dict[str, str]:
     """What a child process is given."""
-    own = ("CDC_",) if os.environ.get(COVER_CHILDREN) else ("CDC_", "COVERAGE_")
-    found = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+    found = {name: value for name, value in os.environ.items() if not name.startswith("CDC_")}
     found["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), found.get("PYTHONPATH"))))
     found["PYTHONUNBUFFERED"] = "1"
     if config_path is not None:
