@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 from polars.exceptions import PanicException
 
-from cdc_daemon.errors import ConfigError
+from cdc_daemon.errors import CdcError, ConfigError
 from cdc_daemon.schema.naming import RESERVED
 from cdc_daemon.schema.table import Column, SourceTable
 from cdc_daemon.transformation.apply import as_read, begun
 from cdc_daemon.transformation.resolved import Hit, Resolved
 from cdc_daemon.transformation.rules import Rule
 from cdc_daemon.transformation.site import Site
-from cdc_daemon.transformation.stage import Task, evaluated
+from cdc_daemon.transformation.stage import Task, evaluated, tried
 from cdc_daemon.transformation.structure import Drop, Rename, RowFilter
 from cdc_daemon.transformation.suggest import unknown
 from cdc_daemon.transformation.transformer import Transformer, output_column
@@ -207,11 +207,9 @@ def _try(
 def _work_together(turn: Sequence[Task], frame: pl.DataFrame) -> bool:
     """Whether all is well, at a fraction of the cost of one task after the other."""
     try:
-        done = evaluated(frame.with_columns(map(_empty, turn)), turn)
-    except (Exception, PanicException):  # noqa: BLE001 - which one it is, is told one by one
+        return tried(frame.with_columns(map(_empty, turn)), turn) is not None
+    except CdcError:  # which one it is, is told one by one
         return False
-    schema = done.values.schema
-    return all(schema[task.field] == task.after.carrier for task in turn)
 
 
 def _tried(task: Task, frame: pl.DataFrame) -> Iterator[str]:

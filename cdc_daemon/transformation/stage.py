@@ -76,7 +76,7 @@ def run(frame: pl.DataFrame, tasks: Sequence[Task]) -> Done:
     Raises:
         ConfigError: a transformer finds that it cannot be used so.
     """
-    done = _tried(frame, tasks)
+    done = tried(frame, tasks)
     if done is not None:
         return done
     each = [_piecewise(frame, task) for task in tasks]
@@ -115,8 +115,12 @@ def _reasons(frame: pl.DataFrame, values: pl.DataFrame, tasks: Sequence[Task]) -
     ).select(values.columns)
 
 
-def _tried(frame: pl.DataFrame, tasks: Sequence[Task]) -> Done | None:
-    """None where anything broke; the boundary of code that is not ours."""
+def tried(frame: pl.DataFrame, tasks: Sequence[Task]) -> Done | None:
+    """None where anything broke; the boundary of code that is not ours.
+
+    Raises:
+        ConfigError: a transformer finds that it cannot be used so.
+    """
     try:
         done = evaluated(frame, tasks)
     except CdcError:
@@ -132,7 +136,7 @@ def _piecewise(frame: pl.DataFrame, task: Task) -> Done:
     todo, finished, failures = [frame], list[Done](), 0
     while todo:
         piece = todo.pop()
-        done = _tried(piece, [task])
+        done = tried(piece, [task])
         if done is None and piece.height > 1 and failures < MOST_FAILURES:
             half = piece.height // 2
             todo += [piece[half:], piece[:half]]
