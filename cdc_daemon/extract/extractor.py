@@ -32,6 +32,8 @@ class Extractor:
     spec: TableSpec
     reading: Reading
     rules: TableRules
+    resolved: Resolved
+    """``rules``, bound to the table as ``reading`` has it."""
     apart: Apart
     """Where rows go that are not carried."""
     max_key_bytes: int
@@ -54,14 +56,14 @@ class Extractor:
         Raises:
             NullKey, KeyTooLong, RowRejected: naming columns and key digests (law 9).
         """
-        shape = self.reading.table
+        rules = self.resolved
         while True:
-            rules = await bound(self.rules, self.spec, shape)
             try:
                 await self._land(rules, landing, digests)
             except DoesNotFit as unfit:
                 await self._forget(landing, digests)
-                shape = with_text(self.table, shape, unfit.column)
+                shape = with_text(self.table, rules.source, unfit.column)
+                rules = await bound(self.rules, self.spec, shape)
             else:
                 self.keyed(digests.rows)
                 return rules.table

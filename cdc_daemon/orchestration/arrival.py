@@ -58,23 +58,23 @@ class Arrival:
         """All rows on disk, and what they are compared with; without a number nothing is written
         to the target.
         """
-        async with together() as beside, self._opened(numbered=numbered) as (begun, reading):
-            return await self._landed(begun, reading, comparison, beside)
+        async with together() as beside, self._opened(numbered=numbered) as opened:
+            return await self._landed(*opened, comparison, beside)
 
     async def landed_or_promoted(self, comparison: Comparison, steps: Steps) -> Landed | Promoted:
         """The same; but a table without history has one by the time all its rows have come."""
-        async with together() as beside, self._opened(numbered=True) as (begun, reading):
-            if begun.history.is_empty:
+        async with together() as beside, self._opened(numbered=True) as opened:
+            if opened[0].history.is_empty:
                 try:
-                    return await self._promoted(begun, reading, steps)
+                    return await self._promoted(*opened, steps)
                 except RowRefused:  # which one is found among rows that have landed
                     for pile in (self.space.captured, self.space.apart):
                         await asyncio.to_thread(pile.clear)
                     steps.begin(EXTRACT)
-            return await self._landed(begun, reading, comparison, beside)
+            return await self._landed(*opened, comparison, beside)
 
     @asynccontextmanager
-    async def _opened(self, *, numbered: bool) -> AsyncIterator[tuple[Begun, Reading]]:
+    async def _opened(self, *, numbered: bool) -> AsyncIterator[tuple[Begun, Reading, Resolved]]:
         table = self.job.table
         async with self.reads:
             fence = await self.target.fence(table)  # before the snapshot: law 2
@@ -97,6 +97,7 @@ class Arrival:
                         told=rules.told,
                     ),
                     reading,
+                    rules,
                 )
 
     async def _prepared(self, rules: Resolved) -> History:
@@ -123,13 +124,18 @@ class Arrival:
         return batch
 
     async def _landed(
-        self, begun: Begun, reading: Reading, comparison: Comparison, beside: asyncio.TaskGroup
+        self,
+        begun: Begun,
+        reading: Reading,
+        rules: Resolved,
+        comparison: Comparison,
+        beside: asyncio.TaskGroup,
     ) -> Landed:
         if not begun.history.is_empty:
             beside.create_task(comparison.read(begun))
         async with together() as group:
             counting = group.create_task(self._count(reading))
-            extractor = self._extractor(reading, counting)
+            extractor = self._extractor(reading, rules, counting)
             shape = await extractor.land_unique(self.space.rows, self.space.captured)
         await extractor.unmoved()
         return Landed(
@@ -144,7 +150,9 @@ class Arrival:
         """Of a replay, no count says whether it was read whole: it deletes nothing (law 10)."""
         return await reading.count() if self.job.replay is None else None
 
-    def _extractor(self, reading: Reading, counting: asyncio.Task[int | None]) -> Extractor:
+    def _extractor(
+        self, reading: Reading, rules: Resolved, counting: asyncio.Task[int | None]
+    ) -> Extractor:
         def progress(rows: int) -> None:
             self.observer.rows(rows, counting.result() if counting.done() else None)
 
@@ -153,15 +161,17 @@ class Arrival:
             spec=self.job.table,
             reading=reading,
             rules=self.rules,
+            resolved=rules,
             apart=self.space.apart,
             max_key_bytes=self.max_key_bytes,
             only=None if replay is None else pl.Series(sorted(replay), dtype=pl.UInt128),
             progress=progress,
         )
 
-    async def _promoted(self, begun: Begun, reading: Reading, steps: Steps) -> Promoted:
+    async def _promoted(
+        self, begun: Begun, reading: Reading, rules: Resolved, steps: Steps
+    ) -> Promoted:
         table = begun.job.table
-        rules = await bound(self.rules, table, reading.table)
         # asked before: the load holds a session of the target, and must not wait for another
         usual = await self.batches.usual(table, table.guards.usual_batches)
         again = not reading.table.snapshot
@@ -188,7 +198,7 @@ class Arrival:
     ) -> Promoted:
         async with together() as group:
             counting = group.create_task(reading.count())
-            extractor = self._extractor(reading, counting)
+            extractor = self._extractor(reading, rules, counting)
             captured, apart = self.space.captured, self.space.apart
 
             async def rows() -> AsyncGenerator[pl.DataFrame, None]:

@@ -4,7 +4,8 @@ UPDATE and DELETE name their target among the tables of FROM in T-SQL, and outsi
 PostgreSQL. Where the joins are inner ones the target is taken out of FROM, else it is joined to
 itself by ctid. UPDLOCK and XLOCK become FOR UPDATE where one table is read, TABLOCKX becomes LOCK
 TABLE. An INSERT that looks under UPDLOCK, HOLDLOCK whether its row is there waits for whoever
-inserts it: ON CONFLICT DO NOTHING. Other hints change nothing. Equality and unique indexes tell case and trailing spaces apart.
+inserts it: ON CONFLICT DO NOTHING. Other hints change nothing. Equality and unique indexes tell case
+and trailing spaces apart.
 """
 
 from __future__ import annotations

@@ -90,6 +90,7 @@ async def read(reading: Table, folder, *, max_key_bytes=2_700, progress=lambda _
         spec=make_spec(),
         reading=reading,
         rules=NO_RULES,
+        resolved=NO_RULES.bind(make_spec(), reading.table),
         apart=Apart(Digests(Landing(folder / "apart"), APART_SCHEMA)),
         max_key_bytes=max_key_bytes,
         progress=progress,

@@ -66,6 +66,7 @@ def extractor(reading: Readings, folder: Path, *rules: RuleSpec) -> Extractor:
         spec=make_spec(),
         reading=reading,
         rules=made,
+        resolved=made.bind(make_spec(), reading.table),
         apart=Apart(Digests(Landing(folder), APART_SCHEMA)),
         max_key_bytes=900,
     )
