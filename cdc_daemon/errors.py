@@ -18,6 +18,7 @@
     │  └─ GuardTripped            manual   1     a person looks, then ``release``
     ├─ SchemaError
     │  ├─ TableNotFound           manual   1
+    │  ├─ RowsWithheld            manual   1
     │  ├─ NoKey                   manual   1
     │  ├─ UnsupportedType         manual   1
     │  ├─ IncompatibleChange      manual   1
@@ -221,6 +222,15 @@ class TableNotFound(SchemaError):
     """The source has no such table, or does not show it to this user."""
 
     remedy = "Check schema and name (case counts) and the SELECT permission of the user."
+
+
+class RowsWithheld(SchemaError):
+    """Row-level security may keep rows of the table from this login: as if they were deleted."""
+
+    remedy = (
+        "Let the login read every row: BYPASSRLS in PostgreSQL; in SQL Server a predicate that lets"
+        " it, and then `guards: {allow_row_security: true}`."
+    )
 
 
 class NoKey(SchemaError):

@@ -52,3 +52,5 @@ class GuardLimits:
     """Rows without a value in the key that go to quarantine; above it, they stop the table."""
     allow_empty: bool = False
     """Whether the table is one that is empty now and then."""
+    allow_row_security: bool = False
+    """Whether a filter predicate of SQL Server is known to keep no row from this login."""

@@ -19,3 +19,4 @@ class Guards(Section):
     max_quarantine_share: Share = 0.01
     max_null_key_share: Share = 0.0
     allow_empty: Flag = False
+    allow_row_security: Flag = False

@@ -10,6 +10,9 @@ GRANT SELECT ON SCHEMA::dbo TO cdc_reader;
 -- only where columns are masked (dynamic data masking), and the warehouse is to have them in clear;
 -- without it, tables with masked columns are refused by name
 -- GRANT UNMASK TO cdc_reader;
+-- only where security policies filter rows: a policy shows itself to who may see its definition, and
+-- one that is not seen would pass for deleted rows
+-- GRANT VIEW DEFINITION ON DATABASE::core TO cdc_reader;
 GO
 -- One snapshot for the count and all rows of a table, without a lock on anybody. It costs row
 -- versions in tempdb while long reads run. Without it, and without READ_COMMITTED_SNAPSHOT, rows may

@@ -6,9 +6,7 @@ Laws 6, 8 and 9. Every row at the source holds ``MARK``; it must come up nowhere
 from __future__ import annotations
 
 import re
-import uuid
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -291,18 +289,6 @@ async def test_targets_that_are_not_ours(source_db: Database, target_db: Databas
         await said_nowhere(rig, MARK)
 
 
-@asynccontextmanager
-async def role(database: Database, password: str) -> AsyncIterator[str]:
-    """A login of its own; roles belong to the whole server."""
-    name = f"reader_{uuid.uuid4().hex[:12]}"
-    async with database.connect() as connection:
-        await connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
-        try:
-            yield name
-        finally:
-            await connection.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
-
-
 def unfit(outcome: RunOutcome, remedy: str) -> None:
     assert (outcome.status, outcome.error_kind) == (Status.FAILED, "AccessDenied"), outcome
     assert outcome.retry is Retry.MANUAL
@@ -313,8 +299,8 @@ def unfit(outcome: RunOutcome, remedy: str) -> None:
 @pytest.mark.asyncio
 async def test_a_table_without_select_permission(source_db: Database, target_db: Database) -> None:
     """The table that may not be read fails; the one that may be is carried; a grant mends it."""
-    async with role(source_db, "pw") as user:
-        reader = replace(source_db, user=user, password="pw")
+    async with source_db.another_login("pw") as reader:
+        user = reader.user
         async with Rig(source_db, target_db, tables=["bad", "good"], source_via=reader) as rig:
             await rig.source.execute(
                 GOOD + "CREATE TABLE bad (id text PRIMARY KEY, hidden text);"

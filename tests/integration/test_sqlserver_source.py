@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -13,7 +14,8 @@ import pytest_asyncio
 from cdc_daemon.databases.sqlserver.database import SqlServerDatabase
 from cdc_daemon.databases.sqlserver.readers import RowReader
 from cdc_daemon.databases.sqlserver.source import SqlServerSource
-from cdc_daemon.errors import TableNotFound
+from cdc_daemon.errors import RowsWithheld, TableNotFound
+from cdc_daemon.model.guard import GuardLimits
 from cdc_daemon.ports.work import accounted
 from tests.support.rig import table
 from tests.support.sqlserver import Snapshots, SqlServer, opened
@@ -26,6 +28,18 @@ MIXED = """CREATE TABLE dbo.mixed (
     amount decimal(38,10), cash money, r real, f float(53), d date, t time(6), t7 time(7),
     dt datetime, dt2 datetime2(6), dt7 datetime2(7), dto datetimeoffset(7), c nchar(5),
     v nvarchar(40), m nvarchar(max), b varbinary(20), bm varbinary(max), u uniqueidentifier)"""
+FILTERED = (
+    (
+        "CREATE FUNCTION dbo.seen(@id int) RETURNS TABLE WITH SCHEMABINDING AS "
+        "RETURN SELECT 1 AS yes WHERE @id > 0"
+    ),
+    (
+        "CREATE SECURITY POLICY dbo.filtered ADD FILTER PREDICATE dbo.seen(id) ON dbo.numbers "
+        "WITH (STATE = ON)"
+    ),
+)
+FILTERED_BENEATH = """CREATE POLICY filtered ON dbo.numbers USING (id > 0);
+    ALTER TABLE dbo.numbers ENABLE ROW LEVEL SECURITY"""
 VALUES = (
     (
         "INSERT INTO dbo.mixed VALUES (1, 255, -32768, -5, 1, "
@@ -119,6 +133,23 @@ async def test_count_and_rows_are_of_one_instant(
         assert (await rows(reading)).height == 100
     async with source.read(spec("numbers")) as reading:
         assert await reading.count() == 101
+
+
+async def test_rows_that_a_policy_may_hide_are_not_read(
+    sqlserver: SqlServer, source: SqlServerSource, request: pytest.FixtureRequest
+) -> None:
+    """Law 10: they would pass for deleted, unless somebody says that the login sees them all."""
+    numbers(sqlserver, 2)
+    if sqlserver.is_real:
+        sqlserver.execute(*FILTERED)
+    else:  # has no policies but those of the PostgreSQL beneath, and shows them
+        request.getfixturevalue("source_db").execute(FILTERED_BENEATH)
+    with pytest.raises(RowsWithheld, match=r"core\.dbo\.numbers: a security policy"):
+        async with source.read(spec("numbers")):
+            pass
+    seen = GuardLimits(allow_row_security=True)
+    async with source.read(replace(spec("numbers"), guards=seen)) as reading:
+        assert await reading.count() == (await rows(reading)).height
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,17 @@ class Database:
         return replace(self, host="127.0.0.1", port=port)
 
     @asynccontextmanager
+    async def another_login(self, password: str) -> AsyncIterator[Database]:
+        """The same database by a login that may do nothing, until the end: roles are the server's."""
+        name = f"reader_{uuid.uuid4().hex[:12]}"
+        async with self.connect() as connection:
+            await connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
+            try:
+                yield replace(self, user=name, password=password)
+            finally:
+                await connection.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
+
+    @asynccontextmanager
     async def connect(self) -> AsyncIterator[asyncpg.Connection]:
         """A connection that is closed at the end."""
         connection = await asyncpg.connect(self.dsn)

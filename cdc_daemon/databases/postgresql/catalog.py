@@ -8,7 +8,7 @@ from typing import Any
 
 from cdc_daemon.databases.described import all_there, carried, chosen_key
 from cdc_daemon.databases.postgresql.types import CatalogType, logical_type
-from cdc_daemon.errors import TableNotFound
+from cdc_daemon.errors import RowsWithheld, TableNotFound
 from cdc_daemon.model.table import TableId, TableSpec
 from cdc_daemon.ports.sql import SqlSession
 from cdc_daemon.schema.naming import target_name
@@ -16,7 +16,7 @@ from cdc_daemon.schema.table import Column, SourceTable
 from cdc_daemon.schema.types import Decimal
 
 RELATION = """
-SELECT c.oid, c.relkind::text FROM pg_catalog.pg_class c
+SELECT c.oid, c.relkind::text, pg_catalog.row_security_active(c.oid) FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
@@ -77,11 +77,15 @@ async def find_relation(session: SqlSession, table: TableId) -> Relation:
 
     Raises:
         TableNotFound: there is none of that name.
+        RowsWithheld: a policy is for this login, too.
     """
     rows = await session.fetch(RELATION, table.schema, table.name)
     if not rows:
         raise TableNotFound(f"{table}: the source has no table of that name")
-    return Relation(*rows[0])
+    ((oid, kind, filtered),) = rows
+    if filtered:  # the server would refuse to read it (``row_security`` is off), not say why
+        raise RowsWithheld(f"{table}: row-level security applies to the login")
+    return Relation(oid, kind)
 
 
 async def describe(

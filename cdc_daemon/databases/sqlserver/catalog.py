@@ -10,14 +10,19 @@ from typing import Any
 
 from cdc_daemon.databases.described import all_there, carried, chosen_key
 from cdc_daemon.databases.sqlserver.types import CatalogType, logical_type
-from cdc_daemon.errors import TableNotFound
-from cdc_daemon.model.table import TableId, TableSpec
+from cdc_daemon.errors import RowsWithheld, TableNotFound
+from cdc_daemon.model.table import TableSpec
 from cdc_daemon.ports.sql import SqlSession
 from cdc_daemon.schema.naming import target_name
 from cdc_daemon.schema.table import Column, SourceTable
 
+# with the predicates that filter its rows; the server shows a policy to who may see its definition
 RELATION = """
-SELECT o.object_id FROM sys.objects o JOIN sys.schemas s ON s.schema_id = o.schema_id
+SELECT o.object_id,
+       (SELECT COUNT(*) FROM sys.security_predicates f
+        JOIN sys.security_policies p ON p.object_id = f.object_id
+        WHERE f.target_object_id = o.object_id AND f.predicate_type = 0 AND p.is_enabled = 1)
+FROM sys.objects o JOIN sys.schemas s ON s.schema_id = o.schema_id
 WHERE s.name = $1 AND o.name = $2 AND o.type IN ('U', 'V')
 """
 
@@ -114,9 +119,10 @@ async def describe(
 
     Raises:
         TableNotFound: there is none of that name, or it has no such column.
+        RowsWithheld: a predicate filters its rows, and nobody said that none is kept back.
         NoKey, UnsupportedType: naming the columns in question.
     """
-    found = await _relation(session, spec.id)
+    found = await _relation(session, spec)
     rows = [_row(row) for row in await session.fetch(COLUMNS, found)]
     all_there(spec, {row.name for row in rows})
     taken = [row for row in rows if row.name not in spec.exclude_columns]
@@ -128,11 +134,14 @@ async def describe(
     return SourceTable(columns=columns, key=key, snapshot=snapshot)
 
 
-async def _relation(session: SqlSession, table: TableId) -> int:
-    rows = await session.fetch(RELATION, table.schema, table.name)
+async def _relation(session: SqlSession, spec: TableSpec) -> int:
+    rows = await session.fetch(RELATION, spec.id.schema, spec.id.name)
     if not rows:
-        raise TableNotFound(f"{table}: the source has no table of that name")
-    return int(rows[0][0])
+        raise TableNotFound(f"{spec.id}: the source has no table of that name")
+    ((found, filters),) = rows
+    if filters and not spec.guards.allow_row_security:  # law 10
+        raise RowsWithheld(f"{spec.id}: a security policy filters its rows")
+    return int(found)
 
 
 async def _shown(session: SqlSession, spec: TableSpec, column: str) -> bool:

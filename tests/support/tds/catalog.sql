@@ -157,6 +157,15 @@ SELECT c.*, 1::bigint AS seed_value, 1::bigint AS increment_value FROM sys.colum
 CREATE VIEW sys.masked_columns AS
 SELECT c.*, (tds.notes('pg_class'::regclass, c.object_id::oid, c.column_id) ->> 'masked')::tds.nvarchar(4000) AS masking_function
 FROM sys.columns c WHERE c.is_masked;
+-- policies of PostgreSQL: there are no others here, and CREATE SECURITY POLICY is refused
+CREATE VIEW sys.security_policies AS
+SELECT p.polname::text::tds.nvarchar(128) AS name, p.oid::int AS object_id, c.relnamespace::int AS schema_id,
+  c.relrowsecurity AS is_enabled
+FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid AND tds.served(c.relnamespace);
+CREATE VIEW sys.security_predicates AS
+SELECT p.oid::int AS object_id, 1 AS security_predicate_id, p.polrelid::int AS target_object_id,
+  (CASE WHEN p.polcmd IN ('*', 'r') THEN 0 ELSE 1 END) AS predicate_type
+FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid AND tds.served(c.relnamespace);
 CREATE VIEW sys.default_constraints AS
 SELECT coalesce(nullif(tds.notes('pg_class'::regclass, d.adrelid, d.adnum) ->> 'default', ''),
     'DF_' || d.adrelid || '_' || d.adnum)::tds.nvarchar(128) AS name, d.oid::int AS object_id, d.adrelid::int AS parent_object_id,

@@ -16,7 +16,8 @@ from cdc_daemon.databases.sqlserver.catalog import (
     describe,
     isolation,
 )
-from cdc_daemon.errors import NoKey, TableNotFound, UnsupportedType
+from cdc_daemon.errors import NoKey, RowsWithheld, TableNotFound, UnsupportedType
+from cdc_daemon.model.guard import GuardLimits
 from cdc_daemon.model.table import TableId
 from cdc_daemon.schema.types import Binary, Integer, Native, Text
 from tests.factories import make_spec
@@ -42,7 +43,7 @@ class Catalog:
 
     columns: list = field(default_factory=lambda: [row("ID"), row("NAME", "nvarchar", 20)])
     keys: list = field(default_factory=lambda: [(1, "ID", 1)])
-    relation: list = field(default_factory=lambda: [(42,)])
+    relation: list = field(default_factory=lambda: [(42, 0)])
     shown: int = 0
     isolation: tuple = (1, True)
     asked: list = field(default_factory=list)
@@ -120,6 +121,16 @@ async def test_masked_columns_are_refused_unless_they_are_shown():
     assert len((await described(Catalog(columns, shown=1), SPEC)).columns) == 2
     without = make_spec(id=SPEC.id, exclude_columns=("MAIL",))
     assert len((await described(Catalog(columns), without)).columns) == 1
+
+
+@pytest.mark.asyncio
+async def test_filtered_rows_are_refused_until_somebody_answers_for_the_filter():
+    """Rows that a predicate hides would pass for deleted ones (law 10)."""
+    filtered = Catalog(relation=[(42, 1)])
+    with pytest.raises(RowsWithheld, match=r"core\.dbo\.ACCT: a security policy"):
+        await described(filtered, SPEC)
+    known = make_spec(id=SPEC.id, guards=GuardLimits(allow_row_security=True))
+    assert (await described(filtered, known)).key == ("ID",)
 
 
 @pytest.mark.asyncio
