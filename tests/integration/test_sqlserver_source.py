@@ -14,9 +14,13 @@ import pytest_asyncio
 from cdc_daemon.databases.sqlserver.database import SqlServerDatabase
 from cdc_daemon.databases.sqlserver.readers import RowReader
 from cdc_daemon.databases.sqlserver.source import SqlServerSource
-from cdc_daemon.errors import RowsWithheld, TableNotFound
+from cdc_daemon.databases.sqlserver.types import by_bytes
+from cdc_daemon.errors import RowsWithheld, TableNotFound, Unrepresentable
+from cdc_daemon.model.config import TlsSpec
 from cdc_daemon.model.guard import GuardLimits
+from cdc_daemon.ports.source import DoesNotFit
 from cdc_daemon.ports.work import accounted
+from tests.support.relay import Relay
 from tests.support.rig import table
 from tests.support.sqlserver import Snapshots, SqlServer, opened
 
@@ -83,8 +87,8 @@ def spec(name: str):
     return table(name, source="core", schema="dbo")
 
 
-async def rows(reading) -> pl.DataFrame:
-    async with aclosing(reading.batches(reading.table.columns)) as frames:
+async def rows(reading, columns=None) -> pl.DataFrame:
+    async with aclosing(reading.batches(columns or reading.table.columns)) as frames:
         found = [frame async for frame in frames]
     return pl.concat(found) if found else pl.DataFrame()
 
@@ -93,21 +97,14 @@ async def test_every_type_comes_exactly(sqlserver: SqlServer, source: SqlServerS
     """Law 6: both drivers give the same carriers of the same values."""
     sqlserver.execute(MIXED, *VALUES)
     async with source.read(spec("mixed")) as reading:
-        by_arrow = await rows(reading)
+        assert isinstance(reading.reader, RowReader)
         columns = reading.table.columns
-        selected = [c.name for c in columns]
         assert await reading.table_now() == reading.table
-    row_reader = RowReader(await source.database.connect())
-    async with source.read(spec("mixed")) as reading:
-        by_rows = await rows(
-            type(reading)(
-                reading.source, row_reader, spec("mixed"), reading.table, reading.isolation, None
-            )
-        )
-    await row_reader.close()
+    by_rows = await rows_by(source, source.database.reader(columns))
+    by_arrow = await rows_by(source, source.database.reader())
     assert by_arrow.equals(by_rows)
     assert by_arrow.schema == {c.field: c.carrier for c in columns}
-    first = dict(zip(selected, by_arrow.sort("c0").row(0), strict=True))
+    first = dict(zip((c.name for c in columns), by_arrow.sort("c0").row(0), strict=True))
     assert first["tiny"] == 255
     assert str(first["amount"]) == "1234567890123456789012345678.0123456789"
     assert str(first["cash"]) == "-922337203685477.5808"
@@ -118,6 +115,37 @@ async def test_every_type_comes_exactly(sqlserver: SqlServer, source: SqlServerS
     assert (first["b"], first["bm"]) == (b"\x00\xff", b"")
     assert first["u"].hex() == "00112233445566778899aabbccddeeff"
     assert by_arrow.sort("c0").row(1) == (2, *[None] * (len(columns) - 1))
+
+
+async def rows_by(source: SqlServerSource, opening) -> pl.DataFrame:
+    """All rows, by a reader that is not the one the source would choose."""
+    async with source.read(spec("mixed")) as reading, opening as reader:
+        return await rows(replace(reading, reader=reader, rows=None))
+
+
+@pytest.mark.parametrize("kind", ["nvarchar(20)", "nvarchar(max)"])
+async def test_half_a_surrogate_pair_is_refused_by_name(
+    sqlserver: SqlServer, relay: Relay, kind: str
+) -> None:
+    """Law 6: SQL Server keeps it in any text; it is none, and no driver makes another one of it."""
+    sqlserver.execute(
+        f"CREATE TABLE dbo.broken (id int NOT NULL PRIMARY KEY, v {kind})",
+        "INSERT INTO dbo.broken VALUES (1, N'a\u275a\u275b')",
+    )
+    relay.swap = ("\u275a\u275b".encode("utf-16-le"), b"\x00\xd8b\x00")
+    own = opened(sqlserver.through(relay.port), tls=TlsSpec(mode="disable"))
+    try:
+        async with SqlServerSource(own, 128).read(spec("broken")) as reading:
+            with pytest.raises((DoesNotFit, Unrepresentable)) as refused:
+                await rows(reading)
+            if isinstance(refused.value, DoesNotFit):
+                assert refused.value.args == ("c1",)
+                key, text = reading.table.columns
+                with pytest.raises(Unrepresentable) as refused:
+                    await rows(reading, (key, by_bytes(text)))
+        assert f"column v ({kind})" in str(refused.value)
+    finally:
+        await own.aclose()
 
 
 async def test_count_and_rows_are_of_one_instant(

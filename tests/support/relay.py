@@ -1,4 +1,4 @@
-"""A relay before any server: it passes bytes on, falls silent, cuts, or refuses.
+"""A relay before any server: it passes bytes on, or others, falls silent, cuts, or refuses.
 
 It runs in a thread of its own; its methods may be called from any test, with a loop or without.
 """
@@ -26,6 +26,8 @@ class Relay:
         self.port = 0
         self.passed = 0
         """Bytes that clients have sent and that were passed on."""
+        self.swap: tuple[bytes, bytes] | None = None
+        """Bytes of an answer, and what is passed on for them, as long as they."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="relay", daemon=True)
         self._server: asyncio.Server | None = None
@@ -105,6 +107,8 @@ class Relay:
     ) -> None:
         while data := await reader.read(_BYTES):
             await self._flowing.wait()
+            if self.swap and not counted:
+                data = data.replace(*self.swap)
             writer.write(data)
             if counted:
                 self.passed += len(data)

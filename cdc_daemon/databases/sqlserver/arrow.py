@@ -25,6 +25,9 @@ _STATES = (
 _OTHER_STATE = re.compile(r"SQLSTATE code: ([0-9A-Z]{5})$")
 # the bulk copy's own words stand before what the server said, and its numbers first of all
 _BULK_NUMBER = re.compile(r"^(?:[A-Z][a-z ]{0,60}: )?Sql Error: (\d+): Class \d+: State \d+: ")
+_ROWS_AT_ONCE = 256
+"""More are no faster; of columns with a bound, they have some megabytes at most."""
+_MOST_ROWS = 65_536
 _FROM_SERVER = "[Microsoft][SQL Server]"
 
 
@@ -42,10 +45,15 @@ class ArrowConnection:
             DatabaseUnavailable: the driver cannot be loaded.
         """
         self._driver = drivers.mssql_python()
-        self._size = BatchSize()
+        self._size = self._fresh()
+        self._ended = True
         self._connection = self._connected(strings, seconds)
         with self._judged():
             self._cursor = self._connection.cursor()
+
+    @staticmethod
+    def _fresh() -> BatchSize:
+        return BatchSize(_ROWS_AT_ONCE, _MOST_ROWS)
 
     def execute(self, sql: str) -> None:
         """Run statements that have no rows."""
@@ -61,18 +69,23 @@ class ArrowConnection:
 
     def query(self, sql: str) -> None:
         """Run a query; ``next_batch`` has its rows."""
-        self._size = BatchSize()
         with self._judged():
             self._cursor.execute(sql)
+        self._size = self._fresh()
+        self._ended = False
 
     def next_batch(self) -> pa.RecordBatch | None:
         """The next rows, in about as many bytes each time; None after the last ones."""
-        with self._judged():
-            batch = self._cursor.arrow_batch(self._size.rows)
-        if not batch.num_rows:
-            return None
-        self._size.seen(batch.num_rows, batch.nbytes)
-        return batch
+        fetched: list[pa.RecordBatch] = []
+        self._size.begin()
+        while not (self._ended or self._size.full):
+            with self._judged():
+                rows = self._cursor.arrow_batch(self._size.rows)
+            self._ended = not rows.num_rows
+            if not self._ended:
+                self._size.seen(rows.num_rows, rows.nbytes)
+                fetched.append(rows)
+        return pa.concat_batches(fetched) if fetched else None
 
     def copy(self, table: str, batches: pa.RecordBatchReader, names: Sequence[str]) -> int:
         """Bulk copy into a quoted table, in a session of its own, committed; the number of rows."""

@@ -1,24 +1,42 @@
-"""How many rows the next batch may have, so that batches stay of about one size (law 11)."""
+"""How many rows are fetched at once, and how many of them make a batch (law 11)."""
 
 from __future__ import annotations
 
 BYTES = 2 * 1024 * 1024
 """Size of a batch: as with the other engine, about five are under way at a time."""
-_FIRST = 16
+_FIRST = 1
 """Of what nothing is known yet; rows may be of megabytes."""
-_MOST = 65_536
 _FASTER = 4
-"""Wide rows may follow narrow ones: a batch has no more than so many times the last one's rows."""
+"""A fetch has no more than so many times the last one's rows."""
 
 
 class BatchSize:
-    """Learns from the batches that came."""
+    """Learns from the rows that came, and says when a batch has enough of them.
 
-    def __init__(self, most: int = _MOST) -> None:
-        self.rows = min(_FIRST, most)
+    A fetch has at most ``at_once`` rows, since wide ones may follow narrow ones; a batch, some
+    ``most`` rows.
+    """
+
+    def __init__(self, at_once: int, most: int) -> None:
+        self.rows = _FIRST
+        """Of the next fetch."""
+        self._at_once = at_once
         self._most = most
+        self._taken = 0
+        self._bytes = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether the batch has enough."""
+        return self._bytes >= BYTES or self._taken >= self._most
+
+    def begin(self) -> None:
+        """Another batch."""
+        self._taken = self._bytes = 0
 
     def seen(self, rows: int, size: int) -> None:
-        """A batch of ``rows`` took ``size`` bytes."""
+        """A fetch of ``rows`` took ``size`` bytes."""
+        self._taken += rows
+        self._bytes += size
         fitting = rows * BYTES // max(size, 1)
-        self.rows = max(1, min(fitting, self.rows * _FASTER, self._most))
+        self.rows = max(1, min(fitting, self.rows * _FASTER, self._at_once))

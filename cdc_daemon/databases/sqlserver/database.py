@@ -7,7 +7,7 @@ holds at most one of each in a role. The lock connections of running batches com
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -24,11 +24,13 @@ from cdc_daemon.databases.sqlserver.readers import (
     arrow_reader,
 )
 from cdc_daemon.databases.sqlserver.session import SqlServerSession
+from cdc_daemon.databases.sqlserver.types import is_read_unbounded
 from cdc_daemon.databases.sqlserver.wire import Wire
 from cdc_daemon.databases.waits import Waits
 from cdc_daemon.model.config import ConnectionSpec, is_microsoft
 from cdc_daemon.ports.cleanup import to_its_end
 from cdc_daemon.ports.statistics import PoolObserver, PoolStats
+from cdc_daemon.schema.table import Column
 
 POOLED = "pooled"
 """Kind of sessions; the other is a ``readers.KIND``."""
@@ -102,9 +104,14 @@ class SqlServerDatabase:
                 raise
 
     @asynccontextmanager
-    async def reader(self) -> AsyncIterator[Reader]:
-        """A connection for one read: of the Arrow driver, or of the ODBC driver configured."""
-        if is_microsoft(self.spec.sqlserver.driver):
+    async def reader(self, columns: Iterable[Column] = ()) -> AsyncIterator[Reader]:
+        """A connection for one read of ``columns``: of the Arrow driver, or of the ODBC driver.
+
+        The Arrow driver holds the interpreter's lock while it waits for values of any length: a
+        server that is slow would stop the whole process.
+        """
+        unbounded = any(map(is_read_unbounded, columns))
+        if is_microsoft(self.spec.sqlserver.driver) and not unbounded:
             async with self._arrow() as arrow:
                 yield arrow
         else:

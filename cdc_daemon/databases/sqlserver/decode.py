@@ -85,9 +85,9 @@ def _instant_text(column: Column, series: pl.Series) -> pl.Series:
     return series
 
 
-def _from_utf16(column: Column, series: pl.Series) -> pl.Series:
+def _from_utf16(column: Column, values: Iterable[bytes | None]) -> pl.Series:
     try:
-        texts = [None if raw is None else raw.decode("utf-16-le") for raw in series]
+        texts = [None if raw is None else raw.decode("utf-16-le") for raw in values]
     except UnicodeDecodeError:  # it holds the value: not to be shown as the cause (law 9)
         texts = None
     if texts is None:
@@ -105,7 +105,7 @@ def _uuid(series: pl.Series) -> pl.Series:
 def _of_values(column: Column, values: Sequence[Any]) -> pl.Series:
     match column.type:
         case Text() | Native() if any(isinstance(value, bytes) for value in values):
-            return _text(column, pl.Series(column.field, values, pl.Binary))
+            return _from_utf16(column, values)
         case Text() | Native():
             return _text(column, pl.Series(column.field, values, pl.String))
         case Time() | Timestamp() if column.carrier == pl.String:

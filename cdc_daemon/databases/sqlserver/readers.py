@@ -36,6 +36,9 @@ T = TypeVar("T")
 
 KIND = "reader"
 """Of sessions."""
+_ROWS_AT_ONCE = 64
+"""That come as Python values, each of which may be of megabytes."""
+_MOST_ROWS = 2_000
 
 Piece: TypeAlias = "pa.RecordBatch | Sequence[Sequence[Any]]"
 """Rows, as either driver hands them over."""
@@ -43,6 +46,10 @@ Piece: TypeAlias = "pa.RecordBatch | Sequence[Sequence[Any]]"
 
 class Reader(Protocol):
     """A connection that reads, in autocommit."""
+
+    text_by_bytes: bool
+    """Whether text is to be selected as its UTF-16 bytes: the driver fails, and does not say for
+    which column, where it is none."""
 
     async def execute(self, sql: str) -> None:
         """Run statements without rows."""
@@ -63,6 +70,8 @@ class Reader(Protocol):
 
 class ArrowReader:
     """A connection of the Arrow driver; a cancelled call cancels its statement."""
+
+    text_by_bytes = False
 
     def __init__(
         self, name: str, connection: ArrowConnection, thread: OneThread, alive: Alive
@@ -125,13 +134,14 @@ class ArrowReader:
 
 
 class RowReader:
-    """A connection of an ODBC driver that has no Arrow."""
+    """A connection of any ODBC driver, which knows rows, and no Arrow."""
 
-    _ROWS = 2_000
+    text_by_bytes = True
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._size = BatchSize(self._ROWS)
+        self._size = BatchSize(_ROWS_AT_ONCE, _MOST_ROWS)
+        self._ended = True
 
     async def execute(self, sql: str) -> None:
         """Run statements without rows."""
@@ -143,14 +153,20 @@ class RowReader:
 
     async def query(self, sql: str) -> None:
         """Run a query; ``next_piece`` has its rows."""
-        self._size = BatchSize(self._ROWS)
         await self._wire.open(sql)
+        self._size = BatchSize(_ROWS_AT_ONCE, _MOST_ROWS)
+        self._ended = False
 
     async def next_piece(self) -> Sequence[Sequence[Any]] | None:
         """The next rows, in no more bytes than Arrow's, or None after the last ones."""
-        rows = await self._wire.next_rows(self._size.rows)
-        self._size.seen(len(rows), sum(map(_bytes, rows)))
-        return rows or None
+        fetched: list[Sequence[Any]] = []
+        self._size.begin()
+        while not (self._ended or self._size.full):
+            rows = await self._wire.next_rows(self._size.rows)
+            self._ended = not rows
+            self._size.seen(len(rows), sum(map(_bytes, rows)))
+            fetched += rows
+        return fetched or None
 
     async def close(self) -> None:
         """Close the connection."""

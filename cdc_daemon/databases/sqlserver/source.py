@@ -18,7 +18,7 @@ from cdc_daemon.databases.sqlserver.database import SqlServerDatabase
 from cdc_daemon.databases.sqlserver.dialect import SqlServerDialect
 from cdc_daemon.databases.sqlserver.pieces import decoded, rows_of
 from cdc_daemon.databases.sqlserver.readers import Reader
-from cdc_daemon.databases.sqlserver.types import read_expression
+from cdc_daemon.databases.sqlserver.types import by_bytes, read_expression
 from cdc_daemon.databases.sqlserver.wire import ROLL_BACK
 from cdc_daemon.model.table import QualifiedName, TableSpec
 from cdc_daemon.ports.sql import SqlSession
@@ -46,7 +46,7 @@ class SqlServerSource:
         async with self.database.session() as session:
             allowed = await isolation(session)
             table = await self.described(session, spec, allowed)
-        async with self.database.reader() as reader:
+        async with self.database.reader(table.columns) as reader:
             rows = None
             if allowed is Isolation.SNAPSHOT:
                 await reader.execute(_BEGIN)
@@ -88,6 +88,8 @@ class SqlServerReading:
 
     async def batches(self, columns: Sequence[Column]) -> AsyncGenerator[pl.DataFrame, None]:
         """The rows, decoded."""
+        if self.reader.text_by_bytes:
+            columns = [by_bytes(column) for column in columns]
         quote = self.source.dialect.quote
         selected = ", ".join(read_expression(quote(c.name), c) for c in columns)
         select = f"SELECT {selected} FROM {self.source.name(self.spec)}"

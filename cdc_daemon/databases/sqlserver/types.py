@@ -176,7 +176,8 @@ def read_expression(quoted: str, column: Column) -> str:
     match column.type:
         case Text() | Native() | Json():
             text = _read_text(quoted, column, native)
-            return f"CAST({text} AS varbinary(max))" if column.as_text else text
+            length = "max" if _MAXIMAL in column.native + text else _BYTES
+            return f"CAST({text} AS varbinary({length}))" if column.as_text else text
         case Decimal() if column.as_text and native == "decimal":
             return f"CAST({quoted} AS nvarchar(41))"
         case Decimal() if native in {"money", "smallmoney"}:
@@ -195,6 +196,17 @@ def read_expression(quoted: str, column: Column) -> str:
             return f"CAST({quoted} AS binary(8))"
         case _:
             return quoted
+
+
+def by_bytes(column: Column) -> Column:
+    """The column read as its UTF-16 bytes, which no driver changes, if it is text."""
+    is_text = isinstance(column.type, Text) or column.native in {"xml", "hierarchyid"}
+    return replace(column, as_text=True) if is_text else column
+
+
+def is_read_unbounded(column: Column) -> bool:
+    """Whether what is selected of a column may be of any length, and so is fetched by itself."""
+    return _MAXIMAL in column.native + read_expression("", column)
 
 
 def _read_text(quoted: str, column: Column, native: str) -> str:
@@ -229,6 +241,7 @@ def load_type(column: Column) -> str:
             return column_type(logical)
 
 
+_MAXIMAL = "(max)"
 _UNBOUNDED = "nvarchar(max)"
 _NATIVE_TEXT: Mapping[str, str] = MappingProxyType(
     {"xml": _UNBOUNDED, "hierarchyid": "nvarchar(4000)", "datetimeoffset": "nvarchar(34)"}

@@ -25,7 +25,7 @@ class SqlServerVersions:
     ) -> AsyncGenerator[pl.DataFrame, None]:
         """Frames of the key's columns in their carriers, hash, recipe, and later or not."""
         columns = [stored(column) for column in key]
-        async with self.database.reader() as reader:
+        async with self.database.reader(columns) as reader:
             frames = decoded(reader, select, versions_of, columns, work="read")
             async with aclosing(frames):
                 async for frame in frames:

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from cdc_daemon.databases.sqlserver.types import (
     CatalogType,
+    by_bytes,
     column_type,
+    is_read_unbounded,
     load_type,
     loaded_value,
     logical_type,
@@ -207,8 +209,8 @@ def test_types_whose_equal_values_print_differently_are_no_keys(logical):
 @pytest.mark.parametrize(
     ("logical", "native", "read"),
     [
-        (Text(5, utf16=True), "nvarchar(5)", "CAST([a] AS varbinary(max))"),
-        (Text(5, utf16=True), "varchar(5)", "CAST(CAST([a] AS nvarchar(5)) AS varbinary(max))"),
+        (Text(5, utf16=True), "nvarchar(5)", "CAST([a] AS varbinary(8000))"),
+        (Text(5, utf16=True), "varchar(5)", "CAST(CAST([a] AS nvarchar(5)) AS varbinary(8000))"),
         (Text(), "ntext", "CAST(CAST([a] AS nvarchar(max)) AS varbinary(max))"),
         (
             *(Native(MSSQL, "xml"), "xml"),
@@ -276,3 +278,28 @@ def test_values_are_loaded_as_they_are_sent_and_cast_where_that_is_not_their_typ
     """Text that the server reads is text until it is in a column that says how (law 6)."""
     assert load_type(column) == loaded_as
     assert loaded_value(column, "l.[a]") == value
+
+
+@pytest.mark.parametrize(
+    ("logical", "native", "unbounded", "bytewise"),
+    [
+        (Text(), "nvarchar(max)", True, True),
+        (Text(), "varchar(8000)", True, True),
+        (Text(4000, utf16=True), "nvarchar(4000)", False, True),
+        (Text(5, utf16=True), "char(5)", False, True),
+        (Binary(), "varbinary(max)", True, False),
+        (Binary(8000), "varbinary(8000)", False, False),
+        (Binary(), "geography", True, False),
+        (Native(MSSQL, "xml"), "xml", True, True),
+        (HIERARCHY, "hierarchyid", False, True),
+        (offset(7), "datetimeoffset(7)", False, False),
+        (Timestamp(7), "datetime2(7)", False, False),
+        (Decimal(38, 10), "decimal(38,10)", False, False),
+    ],
+)
+def test_what_is_fetched_by_itself_and_what_by_its_bytes(logical, native, unbounded, bytewise):
+    """A bounded column stays so when it is read by its bytes; what is no text is never (law 6)."""
+    column = make_column("a", logical, native=native)
+    assert is_read_unbounded(column) is unbounded
+    assert is_read_unbounded(by_bytes(column)) is unbounded
+    assert by_bytes(column).as_text is bytewise
