@@ -52,7 +52,7 @@ class Relay:
 
     def fall_silent(self) -> None:
         """Take bytes and connections from now on, and pass nothing on."""
-        self._loop.call_soon_threadsafe(self._flowing.clear)
+        self._await(self._silence())
 
     def heal(self) -> None:
         """Pass on again, also what was held back."""
@@ -65,6 +65,9 @@ class Relay:
     def refuse(self) -> None:
         """Reset all connections and take none."""
         self._await(self._close())
+
+    async def _silence(self) -> None:
+        self._flowing.clear()
 
     async def _listen(self) -> None:
         self._flowing.set()

@@ -45,15 +45,10 @@ class ArrowConnection:
             DatabaseUnavailable: the driver cannot be loaded.
         """
         self._driver = drivers.mssql_python()
-        self._size = self._fresh()
-        self._ended = True
+        self._size = BatchSize(_ROWS_AT_ONCE, _MOST_ROWS)
         self._connection = self._connected(strings, seconds)
         with self._judged():
             self._cursor = self._connection.cursor()
-
-    @staticmethod
-    def _fresh() -> BatchSize:
-        return BatchSize(_ROWS_AT_ONCE, _MOST_ROWS)
 
     def execute(self, sql: str) -> None:
         """Run statements that have no rows."""
@@ -71,21 +66,18 @@ class ArrowConnection:
         """Run a query; ``next_batch`` has its rows."""
         with self._judged():
             self._cursor.execute(sql)
-        self._size = self._fresh()
-        self._ended = False
+        self._size = BatchSize(_ROWS_AT_ONCE, _MOST_ROWS)
 
     def next_batch(self) -> pa.RecordBatch | None:
         """The next rows, in about as many bytes each time; None after the last ones."""
         fetched: list[pa.RecordBatch] = []
         self._size.begin()
-        while not (self._ended or self._size.full):
+        while self._size.has_room:
             with self._judged():
                 rows = self._cursor.arrow_batch(self._size.rows)
-            self._ended = not rows.num_rows
-            if not self._ended:
-                self._size.seen(rows.num_rows, rows.nbytes)
-                fetched.append(rows)
-        return pa.concat_batches(fetched) if fetched else None
+            self._size.seen(rows.num_rows, rows.nbytes)
+            fetched.append(rows)
+        return pa.concat_batches(fetched) if self._size.taken else None
 
     def copy(self, table: str, batches: pa.RecordBatchReader, names: Sequence[str]) -> int:
         """Bulk copy into a quoted table, in a session of its own, committed; the number of rows."""

@@ -11,7 +11,7 @@ _FASTER = 4
 
 
 class BatchSize:
-    """Learns from the rows that came, and says when a batch has enough of them.
+    """Learns from the rows that come, and says when a batch has enough of them.
 
     A fetch has at most ``at_once`` rows, since wide ones may follow narrow ones; a batch, some
     ``most`` rows.
@@ -20,23 +20,26 @@ class BatchSize:
     def __init__(self, at_once: int, most: int) -> None:
         self.rows = _FIRST
         """Of the next fetch."""
+        self.taken = 0
+        """Rows of this batch."""
         self._at_once = at_once
         self._most = most
-        self._taken = 0
         self._bytes = 0
+        self._ended = False
 
     @property
-    def full(self) -> bool:
-        """Whether the batch has enough."""
-        return self._bytes >= BYTES or self._taken >= self._most
+    def has_room(self) -> bool:
+        """Whether another fetch belongs to this batch."""
+        return not self._ended and self._bytes < BYTES and self.taken < self._most
 
     def begin(self) -> None:
         """Another batch."""
-        self._taken = self._bytes = 0
+        self.taken = self._bytes = 0
 
     def seen(self, rows: int, size: int) -> None:
-        """A fetch of ``rows`` took ``size`` bytes."""
-        self._taken += rows
+        """A fetch of ``rows`` took ``size`` bytes; one without rows was the last."""
+        self.taken += rows
         self._bytes += size
+        self._ended = not rows
         fitting = rows * BYTES // max(size, 1)
         self.rows = max(1, min(fitting, self.rows * _FASTER, self._at_once))

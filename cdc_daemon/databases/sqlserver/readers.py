@@ -141,7 +141,6 @@ class RowReader:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._size = BatchSize(_ROWS_AT_ONCE, _MOST_ROWS)
-        self._ended = True
 
     async def execute(self, sql: str) -> None:
         """Run statements without rows."""
@@ -155,15 +154,13 @@ class RowReader:
         """Run a query; ``next_piece`` has its rows."""
         await self._wire.open(sql)
         self._size = BatchSize(_ROWS_AT_ONCE, _MOST_ROWS)
-        self._ended = False
 
     async def next_piece(self) -> Sequence[Sequence[Any]] | None:
         """The next rows, in no more bytes than Arrow's, or None after the last ones."""
         fetched: list[Sequence[Any]] = []
         self._size.begin()
-        while not (self._ended or self._size.full):
+        while self._size.has_room:
             rows = await self._wire.next_rows(self._size.rows)
-            self._ended = not rows
             self._size.seen(len(rows), sum(map(_bytes, rows)))
             fetched += rows
         return fetched or None

@@ -13,7 +13,7 @@ def fetched(size: BatchSize, row_bytes: int) -> tuple[int, int]:
     """Rows of a whole batch, and of its largest fetch."""
     rows = largest = 0
     size.begin()
-    while not size.full:
+    while size.has_room:
         largest = max(largest, size.rows)
         rows += size.rows
         size.seen(size.rows, size.rows * row_bytes)
@@ -54,3 +54,13 @@ def test_fetches_never_leap():
 def test_a_batch_of_next_to_nothing_ends():
     """Rows without bytes that count make batches, too."""
     assert fetched(BatchSize(at_once=100, most=2_000), 0) == (2_085, 100)
+
+
+def test_a_fetch_without_rows_was_the_last():
+    """Nothing is asked of a driver that has said that there is no more."""
+    size = BatchSize(at_once=100, most=2_000)
+    size.seen(1, 10)
+    size.seen(0, 0)
+    assert (size.has_room, size.taken) == (False, 1)
+    size.begin()
+    assert (size.has_room, size.taken) == (False, 0)
