@@ -30,7 +30,7 @@ SECONDS = 0.7
 
 @pytest.mark.parametrize("kills", [10, pytest.param(200, marks=pytest.mark.long)])
 def test_kills_at_any_time(kills: int, site: Site) -> None:
-    """Killed twenty times in a row at random, it is right in the end without anybody's help."""
+    """Killed many times in a row at random, it is right in the end without anybody's help."""
     dice = random.Random(kills)
     make_tables(site.source, TABLES)
     configure(site, *TABLES, lanes=LANES)

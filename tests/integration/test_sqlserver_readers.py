@@ -22,7 +22,7 @@ from cdc_daemon.errors import AccessDenied, DatabaseUnavailable, StatementFailed
 from cdc_daemon.schema.table import Column
 from cdc_daemon.schema.types import Integer, Text
 from tests.support.relay import Relay
-from tests.support.sqlserver import SqlServer, opened
+from tests.support.sqlserver import SqlServer, numbers, opened
 
 pytestmark = [pytest.mark.sqlserver, pytest.mark.asyncio]
 
@@ -35,22 +35,6 @@ async def database(sqlserver: SqlServer) -> AsyncIterator[SqlServerDatabase]:
     database = opened(sqlserver)
     yield database
     await database.aclose()
-
-
-def numbers(
-    sqlserver: SqlServer, count: int, text: str = "N'x'", *, kind: str = "nvarchar(max)"
-) -> None:
-    sqlserver.execute(
-        f"CREATE TABLE dbo.numbers (id int NOT NULL PRIMARY KEY, v {kind})",
-        "INSERT INTO dbo.numbers VALUES (0, N'x')",
-    )
-    have = 1
-    while have < count:
-        sqlserver.execute(
-            f"INSERT INTO dbo.numbers SELECT id + {have}, {text} FROM dbo.numbers "
-            f"WHERE id + {have} < {count}"
-        )
-        have *= 2
 
 
 async def test_batches_are_bounded(sqlserver: SqlServer, database: SqlServerDatabase) -> None:

@@ -13,7 +13,7 @@ from cdc_daemon.databases.sqlserver.database import SqlServerDatabase
 from cdc_daemon.errors import DatabaseUnavailable
 from cdc_daemon.model.config import PoolLimits
 from tests.support.relay import Relay
-from tests.support.sqlserver import SqlServer, opened
+from tests.support.sqlserver import SqlServer, numbers, opened
 
 pytestmark = [pytest.mark.sqlserver, pytest.mark.asyncio]
 
@@ -132,13 +132,7 @@ async def test_a_process_ends_though_its_server_is_silent(
 ) -> None:
     """Law 7: threads that hang in a driver keep no process from its end, which is a clean one."""
     own = sqlserver.through(relay.port)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", PROGRAM, own.host, str(own.port), own.user, own.password),
-        own.database,
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=PIPE,
-    )
+    process = await child(PROGRAM, own)
     async with asyncio.timeout(60):
         assert await process.stdout.readline() == b"opened\n"
         before = relay.passed
@@ -149,3 +143,68 @@ async def test_a_process_ends_though_its_server_is_silent(
         out, err = await process.communicate(b"stop\n")
     assert (process.returncode, out) == (0, b"closed\n"), err
     assert err == b""
+
+
+READING = """
+import asyncio, sys
+from contextlib import aclosing
+from cdc_daemon.databases.sqlserver.source import SqlServerSource
+from tests.support.rig import table
+from tests.support.sqlserver import SqlServer, opened
+
+async def main(server):
+    database = opened(server)
+    async with SqlServerSource(database, 128).read(table("numbers", schema="dbo")) as reading:
+        async with aclosing(reading.batches(reading.table.columns)) as frames:
+            rows = (await anext(frames)).height
+            print("begun", flush=True)
+            told = False
+            while True:
+                coming = asyncio.ensure_future(anext(frames, None))
+                done, _ = await asyncio.wait({coming}, timeout=2)
+                if not (done or told):
+                    print("waiting", flush=True)
+                    told = True
+                if (frame := await coming) is None:
+                    break
+                rows += frame.height
+    await database.aclose()
+    print(rows, flush=True)
+
+host, port, user, password, name = sys.argv[1:]
+asyncio.run(main(SqlServer(host=host, port=int(port), user=user, password=password, database=name)))
+"""
+LONG = "REPLICATE(CAST(N'x' AS nvarchar(max)), 100000)"
+DOCUMENTS = 256
+"""Of 200 KB each: more than the relay and the sockets hold."""
+
+
+async def test_a_process_goes_on_while_long_values_do_not_come(
+    sqlserver: SqlServer, relay: Relay
+) -> None:
+    """DESIGN 4: the event loop is never blocked, and least of all by a server that is silent."""
+    numbers(sqlserver, DOCUMENTS, LONG)
+    process = await child(READING, sqlserver.through(relay.port))
+    try:
+        async with asyncio.timeout(60):
+            assert await process.stdout.readline() == b"begun\n"
+            relay.fall_silent()
+            assert await process.stdout.readline() == b"waiting\n"
+            relay.heal()
+            assert await process.stdout.readline() == f"{DOCUMENTS}\n".encode()
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def child(program: str, server: SqlServer) -> asyncio.subprocess.Process:
+    """A process of its own, which is told where the server is."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program, server.host, str(server.port), server.user),
+        *(server.password, server.database),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+    )

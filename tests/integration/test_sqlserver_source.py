@@ -22,7 +22,7 @@ from cdc_daemon.ports.source import DoesNotFit
 from cdc_daemon.ports.work import accounted
 from tests.support.relay import Relay
 from tests.support.rig import table
-from tests.support.sqlserver import Snapshots, SqlServer, opened
+from tests.support.sqlserver import Snapshots, SqlServer, numbers, opened
 
 pytestmark = [pytest.mark.sqlserver, pytest.mark.asyncio]
 
@@ -62,20 +62,6 @@ async def database(sqlserver: SqlServer) -> AsyncIterator[SqlServerDatabase]:
     database = opened(sqlserver)
     yield database
     await database.aclose()
-
-
-def numbers(sqlserver: SqlServer, count: int, text: str = "N'x'") -> None:
-    sqlserver.execute(
-        "CREATE TABLE dbo.numbers (id int NOT NULL PRIMARY KEY, v nvarchar(max))",
-        "INSERT INTO dbo.numbers VALUES (0, N'x')",
-    )
-    have = 1
-    while have < count:
-        sqlserver.execute(
-            f"INSERT INTO dbo.numbers SELECT id + {have}, {text} FROM dbo.numbers "
-            f"WHERE id + {have} < {count}"
-        )
-        have *= 2
 
 
 @pytest.fixture

@@ -111,6 +111,23 @@ def opened(
     )
 
 
+def numbers(
+    sqlserver: SqlServer, count: int, text: str = "N'x'", *, kind: str = "nvarchar(max)"
+) -> None:
+    """A table ``dbo.numbers`` of so many rows: 0 with a short text, the others with ``text``."""
+    sqlserver.execute(
+        f"CREATE TABLE dbo.numbers (id int NOT NULL PRIMARY KEY, v {kind})",
+        "INSERT INTO dbo.numbers VALUES (0, N'x')",
+    )
+    have = 1
+    while have < count:
+        sqlserver.execute(
+            f"INSERT INTO dbo.numbers SELECT id + {have}, {text} FROM dbo.numbers "
+            f"WHERE id + {have} < {count}"
+        )
+        have *= 2
+
+
 @pytest.fixture
 def sqlserver(request: pytest.FixtureRequest) -> Iterator[SqlServer]:
     """An empty database of a SQL Server; ``Snapshots`` as parametrized, else all of them."""
