@@ -14,8 +14,6 @@ from tests.support.sqlserver import SqlServer, connection, opened
 
 pytestmark = [pytest.mark.sqlserver, pytest.mark.asyncio]
 
-SLOW = "WAITFOR DELAY '00:00:40'"
-
 
 def open_and_idle(database: SqlServerDatabase) -> tuple[int, int]:
     pooled = database.stats("source")[0]

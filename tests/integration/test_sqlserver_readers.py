@@ -22,12 +22,11 @@ from cdc_daemon.errors import AccessDenied, DatabaseUnavailable, StatementFailed
 from cdc_daemon.schema.table import Column
 from cdc_daemon.schema.types import Integer, Text
 from tests.support.relay import Relay
-from tests.support.sqlserver import SqlServer, numbers, opened
+from tests.support.sqlserver import WAITING, SqlServer, numbers, opened, waits
 
 pytestmark = [pytest.mark.sqlserver, pytest.mark.asyncio]
 
 LONG = [Column(name="v", field="c0", type=Text(), target_name="v", native="nvarchar(max)")]
-SLOW = "WAITFOR DELAY '00:00:40'"
 
 
 @pytest_asyncio.fixture
@@ -108,24 +107,26 @@ async def test_an_error_among_the_rows(sqlserver: SqlServer, database: SqlServer
     assert told.value.code == "8134"
 
 
-async def test_a_cancelled_read_ends(database: SqlServerDatabase) -> None:
+async def test_a_cancelled_read_ends(sqlserver: SqlServer, relay: Relay) -> None:
     """A read that is cancelled in mid-statement gives its place back within seconds."""
+    database = opened(sqlserver.through(relay.port))
+
+    async def waiting(ready: asyncio.Future[int]) -> None:
+        async with database.reader() as reader:
+            ready.set_result(relay.passed)
+            await reader.execute(WAITING)
+
     for _ in range(3):
-        begun = asyncio.Event()
-
-        async def slow(begun: asyncio.Event = begun) -> None:
-            async with database.reader() as reader:
-                begun.set()
-                await reader.execute(SLOW)
-
-        task = asyncio.ensure_future(slow())
-        await begun.wait()
+        ready = asyncio.get_running_loop().create_future()
+        task = asyncio.ensure_future(waiting(ready))
+        await waits(relay, await ready)
         began = time.monotonic()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         assert time.monotonic() - began < 15
     assert database.stats("source")[1].open == 0
+    await database.aclose()
 
 
 async def test_a_read_that_is_cut(sqlserver: SqlServer, relay: Relay) -> None:

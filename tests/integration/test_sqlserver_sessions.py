@@ -16,12 +16,11 @@ from cdc_daemon.databases.sqlserver.database import SqlServerDatabase
 from cdc_daemon.databases.sqlserver.session import SqlServerSession
 from cdc_daemon.errors import Conflict, DatabaseUnavailable, StatementFailed
 from tests.support.relay import Relay
-from tests.support.sqlserver import SqlServer, opened
+from tests.support.sqlserver import WAITING, SqlServer, opened, waits
 
 pytestmark = [pytest.mark.sqlserver, pytest.mark.asyncio]
 
 TABLE = "CREATE TABLE t (id int NOT NULL PRIMARY KEY, v nvarchar(40) NULL)"
-SLOW = "WAITFOR DELAY '00:00:40'"
 
 
 @pytest_asyncio.fixture
@@ -118,23 +117,27 @@ async def test_a_transaction_is_whole(filled: SqlServerDatabase) -> None:
         assert await session.fetch("SELECT @@TRANCOUNT") == [(0,)]
 
 
-async def test_a_cancelled_statement_ends(filled: SqlServerDatabase) -> None:
+async def test_a_cancelled_statement_ends(
+    sqlserver: SqlServer, filled: SqlServerDatabase, relay: Relay
+) -> None:
     """Who is cancelled in mid-statement is back within seconds, and the transaction is undone."""
-    begun = asyncio.Event()
+    database = opened(sqlserver.through(relay.port))
+    ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
-    async def slow() -> None:
-        async with filled.transaction() as session:
+    async def waiting() -> None:
+        async with database.transaction() as session:
             await session.execute("INSERT INTO t VALUES ($1, $2)", 7, "x")
-            begun.set()
-            await session.execute(SLOW)
+            ready.set_result(relay.passed)
+            await session.execute(WAITING)
 
-    task = asyncio.ensure_future(slow())
-    await begun.wait()
+    task = asyncio.ensure_future(waiting())
+    await waits(relay, await ready)
     began = time.monotonic()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert time.monotonic() - began < 15
+    await database.aclose()
     async with filled.session() as session:
         assert await session.fetch("SELECT COUNT(*) FROM t WHERE id = 7") == [(0,)]
 

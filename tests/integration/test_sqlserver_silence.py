@@ -13,11 +13,9 @@ from cdc_daemon.databases.sqlserver.database import SqlServerDatabase
 from cdc_daemon.errors import DatabaseUnavailable
 from cdc_daemon.model.config import PoolLimits
 from tests.support.relay import Relay
-from tests.support.sqlserver import SqlServer, numbers, opened
+from tests.support.sqlserver import WAITING, SqlServer, numbers, opened, waits
 
 pytestmark = [pytest.mark.sqlserver, pytest.mark.asyncio]
-
-SLOW = "WAITFOR DELAY '00:00:40'"
 
 
 async def ask(database: SqlServerDatabase) -> int:
@@ -65,31 +63,27 @@ async def test_cancelled_in_a_silent_network(sqlserver: SqlServer, relay: Relay)
 
 
 async def stuck_session(database: SqlServerDatabase, relay: Relay) -> asyncio.Task[object]:
-    async def work(ready: asyncio.Event) -> None:
+    async def work(ready: asyncio.Future[int]) -> None:
         async with database.session() as session:
-            ready.set()
-            await session.execute(SLOW)
+            ready.set_result(relay.passed)
+            await session.execute(WAITING)
 
     return await _stuck(work, relay)
 
 
 async def stuck_reader(database: SqlServerDatabase, relay: Relay) -> asyncio.Task[object]:
-    async def work(ready: asyncio.Event) -> None:
+    async def work(ready: asyncio.Future[int]) -> None:
         async with database.reader() as reader:
-            ready.set()
-            await reader.execute(SLOW)
+            ready.set_result(relay.passed)
+            await reader.execute(WAITING)
 
     return await _stuck(work, relay)
 
 
 async def _stuck(work, relay: Relay) -> asyncio.Task[object]:
-    ready = asyncio.Event()
+    ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     task = asyncio.ensure_future(work(ready))
-    await ready.wait()
-    before = relay.passed
-    async with asyncio.timeout(20):
-        while relay.passed == before:  # noqa: ASYNC110 - what it waits for tells nobody
-            await asyncio.sleep(0)
+    await waits(relay, await ready)
     relay.fall_silent()
     return task
 
@@ -97,8 +91,7 @@ async def _stuck(work, relay: Relay) -> asyncio.Task[object]:
 PROGRAM = """
 import asyncio, os, sys
 from cdc_daemon.databases.sqlserver.threads import hanging
-from tests.integration.test_sqlserver_silence import SLOW
-from tests.support.sqlserver import SqlServer, opened
+from tests.support.sqlserver import WAITING, SqlServer, opened
 
 async def hear(word):
     assert await asyncio.to_thread(sys.stdin.readline) == word + "\\n"
@@ -109,7 +102,7 @@ async def main(server):
         async with database.session() as session, database.reader() as reader:
             print("opened", flush=True)
             await hear("go")
-            calls = [asyncio.ensure_future(one.execute(SLOW)) for one in (session, reader)]
+            calls = [asyncio.ensure_future(one.execute(WAITING)) for one in (session, reader)]
             await hear("stop")
             for call in calls:
                 call.cancel()
@@ -123,8 +116,6 @@ asyncio.run(main(SqlServer(host=host, port=int(port), user=user, password=passwo
 assert hanging()
 os._exit(0)  # as the command line does where a call hangs
 """
-STATEMENTS = 100
-"""Bytes that two statements have at least."""
 
 
 async def test_a_process_ends_though_its_server_is_silent(
@@ -137,8 +128,7 @@ async def test_a_process_ends_though_its_server_is_silent(
         assert await process.stdout.readline() == b"opened\n"
         before = relay.passed
         process.stdin.write(b"go\n")
-        while relay.passed < before + STATEMENTS:  # noqa: ASYNC110 - what it waits for tells nobody
-            await asyncio.sleep(0)
+        await waits(relay, before, statements=2)
         relay.fall_silent()
         out, err = await process.communicate(b"stop\n")
     assert (process.returncode, out) == (0, b"closed\n"), err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pyodbc
@@ -135,6 +136,25 @@ def test_a_running_statement_is_cancelled(site: Site) -> None:
             update.result(10)
     assert waiter.execute("SELECT 1").fetchval() == 1
     assert site.database.fetch(waiting) == [(0,)]
+
+
+def test_a_session_may_wait(site: Site) -> None:
+    """WAITFOR DELAY lasts as long as it says, and ends before that when it is cancelled."""
+    connection = site.connect()
+    began = time.monotonic()
+    connection.execute("WAITFOR DELAY '00:00:00.200'")
+    assert 0.2 <= time.monotonic() - began < 20
+    cursor = connection.cursor()
+    with ThreadPoolExecutor(1) as pool:
+        wait = pool.submit(cursor.execute, "WAITFOR DELAY '01:00:00'")
+        sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+        while site.database.fetch(sleeping) == [(0,)]:
+            pass
+        cursor.cancel()
+        with pytest.raises(pyodbc.Error, match="HY008"):
+            wait.result(10)
+    with pytest.raises(pyodbc.Error, match="WAITFOR TIME"):
+        connection.execute("WAITFOR TIME '22:00'")
 
 
 def test_a_statement_may_be_met_by_a_failure(site: Site) -> None:

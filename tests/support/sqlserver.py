@@ -6,6 +6,7 @@ whose user may create databases; without it, ``tests.support.tds`` is the server
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import uuid
@@ -28,6 +29,11 @@ from tests.support.relay import Relay
 URL = "CDC_TEST_SQLSERVER_URL"
 DRIVER = "CDC_TEST_SQLSERVER_DRIVER"
 """Names the ODBC driver by which the daemon comes; the tests themselves always take Microsoft's."""
+
+WAITING = "WAITFOR DELAY '00:01:00'"
+"""A statement that lasts."""
+_MESSAGE = 30 + len(WAITING.encode("utf-16-le"))
+"""Bytes in which it is sent: with its headers (MS-TDS 2.2.3.1, 2.2.5.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +176,13 @@ def relay(sqlserver: SqlServer) -> Iterator[Relay]:
     """A relay before ``sqlserver``; ``sqlserver.through(relay.port)`` is the way in."""
     with Relay(sqlserver.host, sqlserver.port) as relay:
         yield relay
+
+
+async def waits(relay: Relay, before: int, statements: int = 1) -> None:
+    """Return when so many ``WAITING`` have been sent, since the relay had ``passed`` ``before``."""
+    async with asyncio.timeout(20):
+        while relay.passed < before + statements * _MESSAGE:  # noqa: ASYNC110 - what it waits for tells nobody
+            await asyncio.sleep(0)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from tests.support.tds.options import set_option
 from tests.support.tds.procedures import Argument
 from tests.support.tds.script import If, Node, parse
 from tests.support.tds.session import Session
-from tests.support.tds.template import Value
+from tests.support.tds.template import Value, quoted
 from tests.support.tds.types import SqlType
 
 QUERIES = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"})
@@ -118,6 +118,8 @@ class Interpreter:
             self.answer.done(None)
         elif word == "DECLARE":
             variables.declare(self, parts[1:])
+        elif word == "WAITFOR":
+            self._wait(parts)
         else:
             self._control(word, parts)
 
@@ -199,6 +201,12 @@ class Interpreter:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             f"WHERE application_name ~ '^tds {number}( |$)' AND datname = current_database()"
         )
+
+    def _wait(self, parts: Sequence[Token]) -> None:
+        if len(parts) != 3 or parts[1].upper != "DELAY" or parts[2].kind != "string":
+            raise Refused(spell(parts))
+        self.session.backend.run(f"SELECT pg_sleep_for({quoted(parts[2].value)})")
+        self.answer.done(None)
 
     def _control(self, word: str, parts: Sequence[Token]) -> None:
         cursor = Cursor(parts[1:])

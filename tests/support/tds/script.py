@@ -119,7 +119,7 @@ def _statement(cursor: Cursor) -> tuple[Node, ...]:
         if first.kind in {"word", "bracket"}:  # a batch may call a procedure without EXEC
             return (Plain((Token("word", "EXEC", "EXEC", first.at), *_plain(cursor))),)
         raise SqlError(102, f"Incorrect syntax near '{first.text}'.")
-    if first.upper in {"WHILE", "GOTO", "RETURN", "WAITFOR", "MERGE", "BULK", "THROW", "RAISERROR"}:
+    if first.upper in {"WHILE", "GOTO", "RETURN", "MERGE", "BULK", "THROW", "RAISERROR"}:
         raise Refused(first.upper)
     return (Plain(_plain(cursor)),)
 
