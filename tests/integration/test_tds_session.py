@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import pyodbc
 import pytest
 
 from cdc_daemon.databases.sqlserver.drivers import microsoft_driver
 from tests.support.databases import Database
-from tests.support.tds_clients import Site, number, odbc, served
+from tests.support.tds.server import TdsServer
+from tests.support.tds_clients import PASSWORD, USER, Site, number, odbc, served
 
 
 @pytest.mark.parametrize("encrypt", ["no", "optional", "yes", "mandatory"])
@@ -155,6 +157,21 @@ def test_a_session_may_wait(site: Site) -> None:
             wait.result(10)
     with pytest.raises(pyodbc.Error, match="WAITFOR TIME"):
         connection.execute("WAITFOR TIME '22:00'")
+
+
+@pytest.mark.parametrize(
+    ("statement", "refused"), [("SELECT 1 / 0", False), ("WAITFOR TIME '22:00'", True)]
+)
+def test_no_test_passes_for_what_is_not_served(
+    target_db: Database, statement: str, *, refused: bool
+) -> None:
+    """Whoever expects an error is told when it was the server's refusal, not the one meant."""
+    told = pytest.raises(AssertionError, match="WAITFOR TIME") if refused else nullcontext()
+    with told, TdsServer(target_db.dsn, user=USER, password=PASSWORD) as server:
+        connection = odbc(server, target_db)
+        with pytest.raises(pyodbc.Error):
+            connection.execute(statement)
+        connection.close()
 
 
 def test_a_statement_may_be_met_by_a_failure(site: Site) -> None:

@@ -19,9 +19,13 @@ USER, PASSWORD = "sa", "Passw0rd!"
 
 @contextmanager
 def served(database: Database, **options: bool) -> Iterator[TdsServer]:
-    """A TDS server over a database."""
-    with TdsServer(database.dsn, user=USER, password=PASSWORD, **options) as server:
+    """A TDS server over a database, which may be asked for what it does not serve."""
+    server = TdsServer(database.dsn, user=USER, password=PASSWORD, **options)
+    server.start()
+    try:
         yield server
+    finally:
+        server.stop()
 
 
 @contextmanager

@@ -28,11 +28,11 @@ class TdsProxy:
         self._seen = 0
 
     def __enter__(self) -> Self:
-        self._server.start()
+        self._server.__enter__()
         return self
 
-    def __exit__(self, kind: object, error: object, traceback: object) -> None:
-        self._server.stop()
+    def __exit__(self, *failure: object) -> None:
+        self._server.__exit__(*failure)
 
     @property
     def port(self) -> int:

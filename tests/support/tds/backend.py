@@ -12,7 +12,7 @@ from typing import Protocol
 
 from psycopg import pq
 
-from tests.support.tds.errors import Cancelled, Disconnected, SqlError, from_postgres
+from tests.support.tds.errors import UNSERVED, Cancelled, Disconnected, SqlError, from_postgres
 from tests.support.tds.results import Chunk, Field, fields_of
 from tests.support.tds.template import quoted
 
@@ -200,11 +200,11 @@ class Backend:
 
 def _encoded(sql: str) -> bytes:
     if "\0" in sql:
-        raise SqlError(50000, "The TDS test server cannot store the character NUL.")
+        raise SqlError(UNSERVED, "The TDS test server cannot store the character NUL.")
     try:
         return sql.encode()
     except UnicodeEncodeError:
-        raise SqlError(50000, "The TDS test server cannot store lone surrogates.") from None
+        raise SqlError(UNSERVED, "The TDS test server cannot store lone surrogates.") from None
 
 
 def _reads(result: pq.abc.PGresult) -> bool:
@@ -215,7 +215,7 @@ def _error_of(result: pq.abc.PGresult) -> SqlError | None:
     if result.status in _ANSWERS:
         return None
     if result.status in {pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT}:
-        return SqlError(50000, "COPY outside a bulk load")
+        return SqlError(UNSERVED, "COPY outside a bulk load")
     state = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
     text = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"").decode()
     constraint = (result.error_field(pq.DiagnosticField.CONSTRAINT_NAME) or b"").decode()

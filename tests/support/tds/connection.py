@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tests.support.tds import bulk, rpc
 from tests.support.tds.answer import Answer
 from tests.support.tds.backend import Backend
-from tests.support.tds.errors import Cancelled, Disconnected, SqlError
+from tests.support.tds.errors import UNSERVED, Cancelled, Disconnected, SqlError
 from tests.support.tds.interpreter import Interpreter, Translations
 from tests.support.tds.protocol import (
     SERVER_NAME,
@@ -45,6 +45,8 @@ class Site:
     types: Mapping[int, str]
     translations: Translations
     hook: Callable[[int, str, bool], None]
+    refused: Callable[[str], object]
+    """Told what is answered with ``UNSERVED``."""
     admit: Callable[[], None]
 
 
@@ -131,10 +133,14 @@ class Connection:
             raise
         except Exception as fault:
             log.exception("a fault of the TDS test server")
-            self._fail(session, answer, SqlError(50000, f"The TDS test server failed: {fault!r}"))
+            self._fail(
+                session, answer, SqlError(UNSERVED, f"The TDS test server failed: {fault!r}")
+            )
         answer.finish()
 
     def _fail(self, session: Session, answer: Answer, problem: SqlError) -> None:
+        if problem.number == UNSERVED:
+            self._site.refused(str(problem))
         session.failed(answer, problem.number)
         answer.fail(problem)
         if answer.in_procedure:
@@ -160,7 +166,7 @@ class Connection:
                 self._hook("(bulk rows)")
                 bulk.load(session, answer, asked, payload)
             case _:
-                raise SqlError(50000, f"A message {message.type.name} is out of place.")
+                raise SqlError(UNSERVED, f"A message {message.type.name} is out of place.")
 
     def _executed(self, text: str) -> None:
         self._hook(text, executed=True)
@@ -185,5 +191,5 @@ class Connection:
             case TransactionRequestType.SAVE_XACT:
                 session.save(request.name or "")
             case _:
-                raise SqlError(50000, "Distributed transactions are not served.")
+                raise SqlError(UNSERVED, "Distributed transactions are not served.")
         answer.done(None)

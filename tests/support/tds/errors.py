@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+UNSERVED = 50_000
+"""The number of whatever this server does not serve."""
 NUMBERS: Mapping[str, int] = MappingProxyType(
     {
         "08P01": 102,
-        "0A000": 50000,
+        "0A000": UNSERVED,
         "21000": 512,
         "22001": 2628,
         "22003": 8115,
@@ -70,7 +72,7 @@ class Refused(SqlError):
     """The client asked for what this server does not serve; it is told so."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(50000, f"The TDS test server does not serve this: {what}")
+        super().__init__(UNSERVED, f"The TDS test server does not serve this: {what}")
 
 
 class Cancelled(Exception):
@@ -87,5 +89,5 @@ def from_postgres(sqlstate: str, message: str) -> SqlError:
     if number == 2627 and "_key" not in message and "pkey" not in message:
         number = 2601  # a unique index, not a constraint
     if number is None:
-        return SqlError(50000, f"[{sqlstate}] {message}")
+        return SqlError(UNSERVED, f"[{sqlstate}] {message}")
     return SqlError(number, message)

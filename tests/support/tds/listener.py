@@ -37,6 +37,7 @@ class Listener:
         port: on 127.0.0.1; 0 chooses.
         hook: called before each statement, and again (True) when it was executed and its answer was
             not sent yet; what it raises ends the connection.
+        refused: told what this server does not serve, and was asked for.
     """
 
     def __init__(
@@ -48,11 +49,13 @@ class Listener:
         states: tuple[bool, bool],
         port: int,
         hook: Callable[[int, str, bool], None],
+        refused: Callable[[str], object],
     ) -> None:
         self.port = port
         self._dsn, self._user, self._password = dsn, user, password
         self._states = states
         self._call_hook = hook
+        self._refused = refused
         self._listener: socket.socket | None = None
         self._connections: dict[Connection, threading.Thread] = {}
         self._lock = threading.Lock()
@@ -148,6 +151,7 @@ class Listener:
             types=dict(kinds),
             translations=Translations(self.database),
             hook=self._hook,
+            refused=self._refused,
             admit=self._running.wait,
         )
 

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 
-from tests.support.tds.errors import Refused, SqlError
+from tests.support.tds.errors import UNSERVED, Refused, SqlError
 from tests.support.tds.template import Value
 from tests.support.tds.values import TypeInfo, text, value
 from tests.support.tds.wire import DAY, EPOCH
@@ -90,7 +90,7 @@ def _text(info: TypeInfo, kind: str, size: int, name: str) -> Recode:
         spelt = text(raw, info.encoding)
         made = spelt.encode()
         if b"\0" in made:
-            raise SqlError(50000, f"The TDS test server cannot store NUL (column {name}).")
+            raise SqlError(UNSERVED, f"The TDS test server cannot store NUL (column {name}).")
         length = len(made) if bytes_counted else len(spelt)
         if limit >= 0 and max(length, len(raw) // 2 if info.encoding == "utf-16-le" else 0) > limit:
             raise SqlError(4863, f"Bulk load: the column {name} is too long.")

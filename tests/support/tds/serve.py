@@ -26,7 +26,9 @@ class Driven:
         self._asked = 0
         self._cutting = False
         states = tuple(configuration.pop("states"))
-        self.listener = Listener(**configuration, states=states, hook=self._hook)
+        self.listener = Listener(
+            **configuration, states=states, hook=self._hook, refused=self._refused
+        )
 
     def run(self) -> None:
         """Until stdin ends or ``stop`` comes."""
@@ -76,6 +78,9 @@ class Driven:
         event.wait()
         if not verdict[0]:
             raise Disconnected
+
+    def _refused(self, text: str) -> None:
+        self._say({"refused": text})
 
     def _release(self, number: int, *, on: bool) -> None:
         with self._lock:

@@ -1,5 +1,8 @@
 """The server: ``with TdsServer(dsn, user="sa", password="...") as server: server.port``.
 
+Its end is an error where it was asked for what it does not serve: a test that expects a failure
+would pass for the wrong reason. Who tests refusals calls ``start`` and ``stop``.
+
 It runs in a process of its own: mssql-python holds Python's lock while it fetches (max) values, and
 a server in the same process could then never send them.
 """
@@ -47,6 +50,8 @@ class TdsServer:
     ) -> None:
         self.port = port
         self.user, self.password = user, password
+        self.refused: list[str] = []
+        """What was asked for and is not served: complete once the server has stopped."""
         self._dsn = dsn
         self._states = (snapshot_isolation_state, is_read_committed_snapshot_on)
         self._on_statement: Hook | None = None
@@ -68,6 +73,8 @@ class TdsServer:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+        if error is None and self.refused:
+            raise AssertionError(f"tests may have passed because of this: {self.refused}")
 
     @property
     def on_statement(self) -> Hook | None:
@@ -207,6 +214,8 @@ class TdsServer:
             message = json.loads(line)
             if "statement" in message:
                 self._hooks.submit(self._call_hook, message)
+            elif "refused" in message:
+                self.refused.append(message["refused"])
             else:
                 self._answers.put(message)
         self._answers.put({})

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tests.support.tds.errors import Refused, SqlError
+from tests.support.tds.errors import UNSERVED, Refused, SqlError
 
 _MARK = re.compile("\x01([^\x02]*)\x02")
 CAST_OF_KIND = {
@@ -119,7 +119,7 @@ def _clock(kind: str, text: str) -> str:
 def quoted(text: str) -> str:
     """A string literal."""
     if "\0" in text:
-        raise SqlError(50000, "The TDS test server cannot store the character NUL.")
+        raise SqlError(UNSERVED, "The TDS test server cannot store the character NUL.")
     return "'" + text.replace("'", "''") + "'"
 
 

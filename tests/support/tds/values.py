@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from tests.support.tds.errors import Refused, SqlError
+from tests.support.tds.errors import UNSERVED, Refused, SqlError
 from tests.support.tds.template import Value
 
 FIXED = {
@@ -150,7 +150,7 @@ def text(raw: bytes, encoding: str) -> str:
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError:
-        raise SqlError(50000, "The TDS test server cannot store lone surrogates.") from None
+        raise SqlError(UNSERVED, "The TDS test server cannot store lone surrogates.") from None
 
 
 def _kind(info: TypeInfo) -> str:
