@@ -22,7 +22,7 @@ from tests.support.site import Site
 
 CHECKPOINT = '"cdc"."window_state"'
 SIGTERM, SIGINT = signal.SIGTERM, signal.SIGINT
-AT_ONCE_SECONDS = 3.0
+AT_ONCE_SECONDS = 8.0
 FORCED_SECONDS = 10.0
 SLOW_SOURCE = "CREATE VIEW slow AS SELECT id, pg_sleep(600)::text AS name FROM account"
 SLOW_TARGET = """

@@ -21,6 +21,7 @@ from tests.support.sqlserver import WAITING, SqlServer, opened, waits
 pytestmark = [pytest.mark.sqlserver, pytest.mark.asyncio]
 
 TABLE = "CREATE TABLE t (id int NOT NULL PRIMARY KEY, v nvarchar(40) NULL)"
+PATIENT_SECONDS = 30
 
 
 @pytest_asyncio.fixture
@@ -142,18 +143,20 @@ async def test_a_cancelled_statement_ends(
         assert await session.fetch("SELECT COUNT(*) FROM t WHERE id = 7") == [(0,)]
 
 
-async def test_an_attempt_gives_way(filled: SqlServerDatabase) -> None:
+async def test_an_attempt_gives_way(sqlserver: SqlServer, filled: SqlServerDatabase) -> None:
     """Where a lock is in the way, an attempt does nothing at once, and the transaction goes on."""
-    async with filled.transaction() as other:
+    patient = opened(sqlserver, lock_timeout_seconds=PATIENT_SECONDS)
+    async with patient.transaction() as other:
         await other.execute("UPDATE t SET v = N'other' WHERE id = 1")
-        async with filled.transaction() as session:
+        async with patient.transaction() as session:
             await session.execute("INSERT INTO t VALUES ($1, $2)", 3, "c")
             began = time.monotonic()
             assert not await session.attempt("UPDATE t SET v = N'mine' WHERE id = 1")
-            assert time.monotonic() - began < 0.9
+            assert time.monotonic() - began < PATIENT_SECONDS / 2
             await kept(session)
             assert await session.attempt("UPDATE t SET v = N'mine' WHERE id = 3")
             await kept(session)
+    await patient.aclose()
     async with filled.session() as session:
         assert await session.fetch("SELECT id, v FROM t ORDER BY id") == [
             (1, "other"),
@@ -164,7 +167,7 @@ async def test_an_attempt_gives_way(filled: SqlServerDatabase) -> None:
 
 async def kept(session: SqlServerSession) -> None:
     """The session's own way of waiting and failing is as before the attempt."""
-    assert await session.fetch("SELECT @@LOCK_TIMEOUT") == [(1_000,)]
+    assert await session.fetch("SELECT @@LOCK_TIMEOUT") == [(PATIENT_SECONDS * 1000,)]
 
 
 async def test_an_attempt_that_fails_otherwise_is_told(filled: SqlServerDatabase) -> None:

@@ -218,9 +218,9 @@ def test_a_frame_of_rejected_rows_costs_what_a_frame_costs():
     """Law 11: of 50,000 rejections those are made that are kept, and the rest is counted."""
     frame = make_frame(TABLE.columns, [(str(n), BAD, 1) for n in range(50_000)])
     work = carrying(MASK)
-    began = time.perf_counter()
+    began = time.thread_time()
     rows, left = work._carried(frame)
-    assert time.perf_counter() - began < 1.0
+    assert time.thread_time() - began < 1.0
     assert left is not None
     assert (rows.height, left.rejected, left.keys.len()) == (0, 50_000, 50_000)
     assert (len(left.rejections), left.unlisted) == (MOST, 50_000 - MOST)
