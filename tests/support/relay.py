@@ -26,8 +26,12 @@ class Relay:
         self.port = 0
         self.passed = 0
         """Bytes that clients have sent and that were passed on."""
+        self.answered = 0
+        """Bytes that came back."""
         self.swap: tuple[bytes, bytes] | None = None
         """Bytes of an answer, and what is passed on for them, as long as they."""
+        self.keeps = False
+        """Clients do not hear that the server has closed their connections."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="relay", daemon=True)
         self._server: asyncio.Server | None = None
@@ -95,7 +99,7 @@ class Relay:
             there, back = await asyncio.open_connection(*self.upstream)
             try:
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(self._pass(reader, back, counted=True))
+                    group.create_task(self._pass(reader, back, asked=True))
                     group.create_task(self._pass(there, writer))
             finally:
                 back.transport.abort()
@@ -106,18 +110,21 @@ class Relay:
             self._links.discard(link)
 
     async def _pass(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counted: bool = False
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, asked: bool = False
     ) -> None:
         while data := await reader.read(_BYTES):
             await self._flowing.wait()
-            if self.swap and not counted:
+            if self.swap and not asked:
                 data = data.replace(*self.swap)
             writer.write(data)
-            if counted:
+            if asked:
                 self.passed += len(data)
+            else:
+                self.answered += len(data)
             await writer.drain()
-        with suppress(OSError, RuntimeError):
-            writer.write_eof()
+        if asked or not self.keeps:
+            with suppress(OSError, RuntimeError):
+                writer.write_eof()
 
     def _await(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(CALL_SECONDS)

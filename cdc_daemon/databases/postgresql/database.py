@@ -12,13 +12,13 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
 
 from cdc_daemon.databases.postgresql.address import KEEPALIVE, arguments, uri
-from cdc_daemon.databases.postgresql.errors import translated
+from cdc_daemon.databases.postgresql.errors import ASYNCPG_ERRORS, translated
 from cdc_daemon.databases.postgresql.readers import KIND as READER
 from cdc_daemon.databases.postgresql.readers import Reader, Readers
 from cdc_daemon.databases.postgresql.session import ROLLBACK_SECONDS, PostgresSession
@@ -30,6 +30,7 @@ from cdc_daemon.ports.statistics import PoolObserver, PoolStats
 
 POOLED = "pooled"
 """Kind of sessions; the other is a ``readers.KIND``."""
+END_SECONDS = 5.0
 
 
 class PostgresDatabase:
@@ -132,7 +133,7 @@ class PostgresDatabase:
     async def _released(self, pool: asyncpg.Pool, connection: Any) -> None:  # noqa: ANN401 - a proxy
         born = getattr(connection, "born", time.monotonic())
         if time.monotonic() - born > self.spec.pool.max_age_seconds:
-            await connection.close()  # the pool replaces it when it is needed
+            await ended(connection)  # the pool replaces it when it is needed
         with translated(f"connection {self.spec.name}: releasing"):
             await pool.release(connection, timeout=self.spec.connect_timeout_seconds)
 
@@ -171,11 +172,11 @@ async def _rolled_back(connection: Any, transaction: Any) -> None:  # noqa: ANN4
     try:
         async with asyncio.timeout(ROLLBACK_SECONDS):
             await transaction.rollback()
-    except (
-        TimeoutError,
-        OSError,
-        asyncpg.PostgresError,
-        asyncpg.InterfaceError,
-        asyncpg.InternalClientError,
-    ):
+    except ASYNCPG_ERRORS:
         connection.terminate()
+
+
+async def ended(connection: Any) -> None:  # noqa: ANN401 - not typed
+    """Close; a connection that does not part in time is dropped."""
+    with suppress(*ASYNCPG_ERRORS):
+        await connection.close(timeout=END_SECONDS)

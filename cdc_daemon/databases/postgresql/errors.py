@@ -22,6 +22,14 @@ from cdc_daemon.errors import (
     StatementFailed,
 )
 
+ASYNCPG_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a session that died in mid-protocol
+    OSError,
+    TimeoutError,
+)
+"""What asyncpg raises where the server refuses, or is gone."""
 _UNAVAILABLE = ("08", "57P")
 _CONFLICT = ("40", "53", "55P03", "57014")
 _ACCESS = ("28", "42501", "3D000")
@@ -59,15 +67,7 @@ def translated(doing: str) -> Iterator[None]:
     """Errors of either driver leave the block as ours."""
     try:
         yield
-    except (
-        asyncpg.PostgresError,
-        asyncpg.InterfaceError,
-        asyncpg.InternalClientError,  # a session that died in mid-protocol
-        AdbcError,
-        OSError,
-        TimeoutError,
-        asyncio.IncompleteReadError,
-    ) as error:
+    except (*ASYNCPG_ERRORS, AdbcError, asyncio.IncompleteReadError) as error:
         raise classify(error, doing) from error
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from cdc_daemon.databases.postgresql.database import PostgresDatabase
-from cdc_daemon.databases.postgresql.errors import translated
+from cdc_daemon.databases.postgresql.database import PostgresDatabase, ended
+from cdc_daemon.databases.postgresql.errors import ASYNCPG_ERRORS, translated
 from cdc_daemon.errors import TableLocked
 from cdc_daemon.model.table import TableId
 from cdc_daemon.ports.cleanup import to_its_end
@@ -46,7 +46,7 @@ class PostgresLock:
                     return
             try:
                 await self.connection.fetchval("SELECT 1", timeout=self.heartbeat_seconds)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except ASYNCPG_ERRORS:
                 return
 
 
@@ -73,11 +73,4 @@ class PostgresLocks:
                 raise TableLocked(f"{table}: another process works on it")
             yield PostgresLock(connection, closed, self.heartbeat_seconds)
         finally:
-            await to_its_end(_closed(connection))  # closing releases the lock
-
-
-async def _closed(connection: asyncpg.Connection) -> None:
-    try:
-        await connection.close(timeout=5)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        connection.terminate()
+            await to_its_end(ended(connection))  # closing releases the lock

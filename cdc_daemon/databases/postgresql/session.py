@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import asyncpg
@@ -13,7 +13,7 @@ from pgpq import ArrowToPostgresBinaryEncoder
 
 from cdc_daemon.databases.postgresql.encode import encode
 from cdc_daemon.databases.postgresql.errors import translated
-from cdc_daemon.errors import Conflict
+from cdc_daemon.errors import Conflict, DatabaseUnavailable
 from cdc_daemon.model.table import QualifiedName
 from cdc_daemon.ports.ahead import ahead
 from cdc_daemon.ports.work import spent
@@ -66,7 +66,8 @@ class PostgresSession:
             return
         try:
             async with asyncio.timeout(ROLLBACK_SECONDS):
-                await self.execute("ROLLBACK")
+                with suppress(DatabaseUnavailable):  # gone, though nobody had noticed
+                    await self.execute("ROLLBACK")
         except TimeoutError:
             self._connection.terminate()
 
