@@ -12,6 +12,7 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import Any
 
+import asyncpg
 import pytest
 
 from cdc_daemon.databases.sqlserver.lock import SqlServerLocks
@@ -214,19 +215,21 @@ Waiting = tuple[int, datetime]
 """A session, and when the statement began that waits in it."""
 
 
-async def waiting(side: Side) -> set[Waiting]:
-    """The statements that wait for a lock at the server."""
+async def waiting(side: Side, gate: asyncpg.Connection) -> set[Waiting]:
+    """The statements that wait at the server for what ``gate`` has locked, and for nothing else."""
     rows = await side.inside(
-        "SELECT pid, query_start FROM pg_stat_activity "
-        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        "SELECT pid, query_start FROM pg_stat_activity WHERE datname = current_database() "
+        f"AND {gate.get_server_pid()} = ANY (pg_blocking_pids(pid))"
     )
     return {(pid, began) for pid, began in rows}
 
 
-async def until_waiting(side: Side, running: asyncio.Task[RunOutcome]) -> Waiting:
+async def until_waiting(
+    side: Side, gate: asyncpg.Connection, running: asyncio.Task[RunOutcome]
+) -> Waiting:
     """The first of them, when there is one."""
     async with asyncio.timeout(SECONDS):
-        while not (found := await waiting(side)):
+        while not (found := await waiting(side, gate)):
             assert not running.done(), running.result()
     return min(found, key=itemgetter(1))
 

@@ -45,7 +45,7 @@ async def test_a_lock_that_dies_while_the_source_is_read(place: Place, *, loaded
         before = await written(place)
         await gate.execute("SELECT pg_advisory_lock(42)")
         running = asyncio.create_task(daemon.run())
-        await until_waiting(place.source, running)
+        await until_waiting(place.source, gate, running)
         assert await end_locks(place.target) == 1
         outcome = await ended(running)
         assert (outcome.status, outcome.error_kind) == (Status.FAILED, "LockLost")
@@ -74,7 +74,7 @@ async def test_a_lock_that_dies_in_promote(place: Place, table: str) -> None:
         running, statement = await _stopped_before(daemon, gate, table)
         assert await end_locks(place.target) == 1
         async with asyncio.timeout(SECONDS):
-            while statement in await waiting(place.target):
+            while statement in await waiting(place.target, gate):
                 assert not running.done()
         await gate.execute("ROLLBACK")
         outcome = await ended(running)
@@ -110,7 +110,7 @@ async def _stopped_before(
     wanted = f"SELECT 1 FROM {table} FOR UPDATE" if rows else f"LOCK TABLE {table} IN SHARE MODE"
     await gate.execute(f"BEGIN; {wanted}")
     hold.release()
-    return running, await until_waiting(daemon.place.target, running)
+    return running, await until_waiting(daemon.place.target, gate, running)
 
 
 async def test_a_lock_that_dies_after_the_commit(place: Place) -> None:
@@ -119,7 +119,7 @@ async def test_a_lock_that_dies_after_the_commit(place: Place) -> None:
         await begun(daemon, loaded=True)
         await gate.execute("BEGIN; LOCK TABLE cdc.quarantine IN SHARE MODE")
         running = asyncio.create_task(daemon.run())
-        await until_waiting(place.target, running)  # to settle what the batch has made right
+        await until_waiting(place.target, gate, running)  # to settle what the batch has made right
         promoted = await written(place)
         assert await end_locks(place.target) == 1
         outcome = await ended(running)
