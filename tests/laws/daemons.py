@@ -227,10 +227,14 @@ async def waiting(side: Side, gate: asyncpg.Connection) -> set[Waiting]:
 async def until_waiting(
     side: Side, gate: asyncpg.Connection, running: asyncio.Task[RunOutcome]
 ) -> Waiting:
-    """The first of them, when there is one."""
+    """The first of them, when there is one: seen twice, for a session that begins to wait is seen
+    with the beginning of the statement before.
+    """
+    before: set[Waiting] = set()
     async with asyncio.timeout(SECONDS):
-        while not (found := await waiting(side, gate)):
+        while not (found := before & (now := await waiting(side, gate))):
             assert not running.done(), running.result()
+            before = now
     return min(found, key=itemgetter(1))
 
 
