@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from cdc_daemon.databases.postgresql.embedded import EmbeddedPostgres
 from tests.support.databases import Database, Databases
@@ -18,8 +19,14 @@ CreateDatabase = Callable[[], Database]
 
 
 def pytest_configure() -> None:
-    """Children that are sent SIGHUP must not inherit that it is ignored, as under ``nohup``."""
+    """What all tests go by, on whatever machine."""
+    # children that are sent it must not inherit that it is ignored, as under nohup
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    # how long an example takes is the machine's
+    settings.register_profile(
+        "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("patient")
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
