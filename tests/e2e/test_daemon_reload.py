@@ -142,6 +142,7 @@ def test_a_file_that_cannot_be_used_changes_nothing(site: Site) -> None:
         configure(site, {"name": "account", "lan": "small"}, "beta", every="soon")
         daemon.signal(signal.SIGHUP)
         daemon.until(lambda: daemon.metric(RELOAD_OK) == 0)
+        daemon.until(lambda: len(refusals(daemon)) > 1)  # the log is read beside the metrics
         told = refusals(daemon)
         lines = site.path.read_text(encoding="utf-8").splitlines()
         for key in ("lan", "every"):
@@ -177,8 +178,9 @@ def test_what_needs_a_restart_refuses_the_whole(site: Site) -> None:
         )
         daemon.signal(signal.SIGHUP)
         daemon.until(lambda: daemon.metric(RELOAD_OK) == 0)
-        told = refusals(daemon)
         settings = ("http.port", "lanes.small.workers", "runtime.landing_dir")
+        daemon.until(lambda: len(refusals(daemon)) >= len(settings))
+        told = refusals(daemon)
         assert len(told) == len(settings)
         for issue, setting in zip(sorted(told), settings, strict=True):
             assert issue.startswith(f"{setting} cannot change while the daemon runs")
