@@ -14,11 +14,12 @@ from cdc_daemon.databases.postgresql import database as database_module
 from cdc_daemon.databases.postgresql.database import PostgresDatabase
 from cdc_daemon.databases.postgresql.lock import PostgresLocks
 from cdc_daemon.errors import DatabaseUnavailable
-from cdc_daemon.model.config import ConnectionSpec, PoolLimits
+from cdc_daemon.model.config import PoolLimits
 from cdc_daemon.model.table import TableId
 from tests.support.databases import Database
 from tests.support.relay import Relay
 from tests.support.replicas import terminate
+from tests.support.rig import connection
 
 pytestmark = pytest.mark.asyncio
 
@@ -36,16 +37,8 @@ def relay(source_db: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rela
 
 @pytest_asyncio.fixture
 async def database(source_db: Database, relay: Relay) -> AsyncIterator[PostgresDatabase]:
-    spec = ConnectionSpec(
-        name="core",
-        engine="postgresql",
-        host=relay.host,
-        port=relay.port,
-        database=source_db.name,
-        user=source_db.user,
-        connect_timeout_seconds=5,
-        pool=PoolLimits(max=4),
-    )
+    through = source_db.through(relay.port)
+    spec = connection("core", through, connect_timeout_seconds=5, pool=PoolLimits(max=4))
     async with aclosing(PostgresDatabase(spec, lambda: source_db.password)) as database:
         yield database
 

@@ -18,10 +18,10 @@ from cdc_daemon.databases.postgresql.database import PostgresDatabase
 from cdc_daemon.databases.postgresql.embedded import EmbeddedPostgres
 from cdc_daemon.errors import DatabaseUnavailable
 from cdc_daemon.model.change import Counts
-from cdc_daemon.model.config import ConnectionSpec, PoolLimits
+from cdc_daemon.model.config import PoolLimits
 from tests.support.databases import Database, Databases
 from tests.support.proxy import Proxy
-from tests.support.rig import Rig
+from tests.support.rig import Rig, connection
 
 CATALOG = "SELECT version()"
 """The driver's first statement when it makes a database object."""
@@ -33,16 +33,8 @@ async def opened(
     server: Database, password: Callable[[], str | None] | None = None
 ) -> AsyncIterator[PostgresDatabase]:
     """A database with two readers, closed at the end."""
-    spec = ConnectionSpec(
-        name="core",
-        engine="postgresql",
-        host=server.host,
-        port=server.port,
-        database=server.name,
-        user=server.user,
-        connect_timeout_seconds=5,
-        pool=PoolLimits(max=4, acquire_timeout_seconds=5),
-    )
+    pool = PoolLimits(max=4, acquire_timeout_seconds=5)
+    spec = connection("core", server, connect_timeout_seconds=5, pool=pool)
     database = PostgresDatabase(spec, password or (lambda: server.password))
     try:
         yield database

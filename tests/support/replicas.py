@@ -18,18 +18,14 @@ from typing import Any, Self
 
 import asyncpg
 
+from cdc_daemon.databases.postgresql.errors import ASYNCPG_ERRORS
 from tests.support.databases import Database
 from tests.support.histories import broken
 from tests.support.process import Completed, Daemon
 from tests.support.site import Site
 
 HOST = "127.0.0.1"
-NOT_YET = (
-    OSError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # of a server that has ended the session, and not hung up yet
-)
+NOT_YET = ASYNCPG_ERRORS
 """A database that is down, or has no such table, may answer later."""
 _LOOKS_APART = 0.05
 _CHANGES_APART = 0.1

@@ -31,6 +31,7 @@ from cdc_daemon.ports.statistics import PoolObserver, PoolStats
 POOLED = "pooled"
 """Kind of sessions; the other is a ``readers.KIND``."""
 END_SECONDS = 5.0
+"""How long a server may take to hang up on who parts."""
 
 
 class PostgresDatabase:
