@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from asyncio.subprocess import PIPE
 
 import pytest
 
@@ -13,7 +11,7 @@ from cdc_daemon.databases.sqlserver.database import SqlServerDatabase
 from cdc_daemon.errors import DatabaseUnavailable
 from cdc_daemon.model.config import PoolLimits
 from tests.support.relay import Relay
-from tests.support.sqlserver import WAITING, SqlServer, numbers, opened, waits
+from tests.support.sqlserver import WAITING, SqlServer, in_process, numbers, opened, waits
 
 pytestmark = [pytest.mark.sqlserver, pytest.mark.asyncio]
 
@@ -123,7 +121,7 @@ async def test_a_process_ends_though_its_server_is_silent(
 ) -> None:
     """Law 7: threads that hang in a driver keep no process from its end, which is a clean one."""
     own = sqlserver.through(relay.port)
-    process = await child(PROGRAM, own)
+    process = await in_process(PROGRAM, own)
     async with asyncio.timeout(60):
         assert await process.stdout.readline() == b"opened\n"
         before = relay.passed
@@ -174,7 +172,7 @@ async def test_a_process_goes_on_while_long_values_do_not_come(
 ) -> None:
     """DESIGN 4: the event loop is never blocked, and least of all by a server that is silent."""
     numbers(sqlserver, DOCUMENTS, LONG)
-    process = await child(READING, sqlserver.through(relay.port))
+    process = await in_process(READING, sqlserver.through(relay.port))
     try:
         async with asyncio.timeout(60):
             assert await process.stdout.readline() == b"begun\n"
@@ -187,14 +185,3 @@ async def test_a_process_goes_on_while_long_values_do_not_come(
         if process.returncode is None:
             process.kill()
             await process.wait()
-
-
-async def child(program: str, server: SqlServer) -> asyncio.subprocess.Process:
-    """A process of its own, which is told where the server is."""
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", program, server.host, str(server.port), server.user),
-        *(server.password, server.database),
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=PIPE,
-    )

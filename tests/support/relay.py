@@ -36,6 +36,7 @@ class Relay:
         self._thread = threading.Thread(target=self._loop.run_forever, name="relay", daemon=True)
         self._server: asyncio.Server | None = None
         self._flowing = asyncio.Event()
+        self._answering = asyncio.Event()
         self._links: set[asyncio.Task[None]] = set()
 
     def __enter__(self) -> Self:
@@ -58,9 +59,14 @@ class Relay:
         """Take bytes and connections from now on, and pass nothing on."""
         self._await(self._silence())
 
+    def mute(self) -> None:
+        """Hold answers back, and pass on what is asked."""
+        self._await(self._muted())
+
     def heal(self) -> None:
         """Pass on again, also what was held back."""
         self._loop.call_soon_threadsafe(self._flowing.set)
+        self._loop.call_soon_threadsafe(self._answering.set)
 
     def cut(self) -> None:
         """Reset all connections; new ones are taken."""
@@ -73,8 +79,12 @@ class Relay:
     async def _silence(self) -> None:
         self._flowing.clear()
 
+    async def _muted(self) -> None:
+        self._answering.clear()
+
     async def _listen(self) -> None:
         self._flowing.set()
+        self._answering.set()
         self._server = await asyncio.start_server(self._linked, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -114,6 +124,8 @@ class Relay:
     ) -> None:
         while data := await reader.read(_BYTES):
             await self._flowing.wait()
+            if not asked:
+                await self._answering.wait()
             if self.swap and not asked:
                 data = data.replace(*self.swap)
             writer.write(data)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import sys
 import uuid
+from asyncio.subprocess import PIPE
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -183,6 +185,17 @@ async def waits(relay: Relay, before: int, statements: int = 1) -> None:
     async with asyncio.timeout(20):
         while relay.passed < before + statements * _MESSAGE:  # noqa: ASYNC110 - what it waits for tells nobody
             await asyncio.sleep(0)
+
+
+async def in_process(program: str, server: SqlServer, *more: str) -> asyncio.subprocess.Process:
+    """A program in a process of its own, whose arguments say where the server is."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program, server.host, str(server.port), server.user),
+        *(server.password, server.database, *more),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+    )
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ import pyarrow as pa
 from cdc_daemon.databases.sqlserver import drivers
 from cdc_daemon.databases.sqlserver.batches import BatchSize
 from cdc_daemon.databases.sqlserver.errors import Fault
+from cdc_daemon.databases.sqlserver.handle import Handle
 
 _STATES = (
     *("01000", "08001", "08004", "08007", "08S01", "22001", "22003", "22008", "22018", "23000"),
@@ -46,9 +48,12 @@ class ArrowConnection:
         """
         self._driver = drivers.mssql_python()
         self._size = BatchSize(_ROWS_AT_ONCE, _MOST_ROWS)
+        self._handle = Handle()
         self._connection = self._connected(strings, seconds)
         with self._judged():
-            self._cursor = self._connection.cursor()
+            self._cursor = cursor = self._connection.cursor()
+        # the driver does it by itself where a statement fails, also one that is interrupted
+        cursor._reset_cursor = partial(self._handle.replace, cursor._reset_cursor)  # noqa: SLF001
 
     def execute(self, sql: str) -> None:
         """Run statements that have no rows."""
@@ -98,18 +103,25 @@ class ArrowConnection:
 
     def cancel(self) -> None:
         """Ask the server to end what runs; comes back when it has."""
-        statement = self._cursor.hstmt
-        if statement is not None:
-            statement._cancel()  # noqa: SLF001 - as the driver's own reader does, from any thread
+        self._handle.interrupt(self._cancelled)
 
     def close(self) -> None:
         """Close the cursor and the connection."""
         with self._judged():
-            self._connection.close()
+            try:
+                self._handle.close(self._connection.close)
+            finally:
+                # else it would refer to itself, and be finalized in any thread
+                del self._cursor._reset_cursor  # noqa: SLF001
 
     def forget(self) -> None:
         """Let nobody close it when the process ends: a call on it hangs."""
         self._connection._closed = True  # noqa: SLF001 - its finalizers ask this
+
+    def _cancelled(self) -> None:
+        statement = self._cursor.hstmt
+        if statement is not None:
+            statement._cancel()  # noqa: SLF001 - as the driver's own reader does, from any thread
 
     def _connected(self, strings: Sequence[str], seconds: int) -> Any:  # noqa: ANN401 - not typed
         first: Fault | None = None

@@ -14,7 +14,7 @@ from cdc_daemon.databases.sqlserver.parameters import with_offset
 from cdc_daemon.databases.sqlserver.set_options import CHECK, refuse_others, setup
 from cdc_daemon.databases.sqlserver.threads import OneThread
 from cdc_daemon.databases.sqlserver.waiting import Alive
-from cdc_daemon.databases.sqlserver.wire import Wire, leave
+from cdc_daemon.databases.sqlserver.wire import Wire, taken
 from cdc_daemon.errors import DatabaseUnavailable
 from cdc_daemon.model.config import ConnectionSpec
 from cdc_daemon.ports.cleanup import to_its_end
@@ -80,10 +80,9 @@ async def _logged_in(
                 await connection.add_output_converter(_DATETIMEOFFSET, with_offset)
                 cursor = await connection.cursor()
         except BaseException:
-            if connection is None:
-                thread.shutdown()  # one that comes late is dropped, and so closed, there
-            else:
-                leave(connection, thread)
+            if connection is not None:
+                thread.submit(taken(connection).close)
+            thread.shutdown()  # a connection that comes late is dropped, and so closed, there
             raise
     return Wire(spec.name, connection, cursor, thread, alive)
 

@@ -119,8 +119,7 @@ class ArrowReader:
         """Close the connection, once what runs on it has ended; wait for that only so long."""
         if self._calls.abandoned:
             self._connection.forget()
-        close = self._calls.closing(self._connection.close)
-        closing = asyncio.wrap_future(self._thread.submit(close))
+        closing = asyncio.wrap_future(self._thread.submit(self._connection.close))
         closing.add_done_callback(noticed)
         self._thread.shutdown()
         await asyncio.wait({closing}, timeout=0 if self._calls.abandoned else ROLLBACK_SECONDS)

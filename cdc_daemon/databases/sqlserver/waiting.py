@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from cdc_daemon.databases.sqlserver.threads import aside
@@ -32,9 +32,8 @@ class Interruptible:
 
     def __init__(self, interrupt: Callable[[], object], alive: Alive, doing: str) -> None:
         self.abandoned = False
-        self.interrupting: Future[Any] | None = None
-        """What must have ended, too, before the connection may be closed."""
         self._interrupt = interrupt
+        self._interrupting: Future[Any] | None = None
         self._alive = alive
         self._doing = doing
 
@@ -42,8 +41,12 @@ class Interruptible:
         """The result of ``work``.
 
         Raises:
-            DatabaseUnavailable: it lasts, and the server does not answer anybody else either.
+            DatabaseUnavailable: it lasts, and the server does not answer anybody else either; or
+                an earlier call was left to itself.
         """
+        if self.abandoned:
+            work.close()
+            raise DatabaseUnavailable(f"{self._doing}: the connection is gone")
         running = asyncio.ensure_future(work)
         running.add_done_callback(noticed)
         try:
@@ -61,27 +64,15 @@ class Interruptible:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + ROLLBACK_SECONDS
         while not running.done() and loop.time() < deadline:
-            if self.interrupting is None or self.interrupting.done():
-                self.interrupting = aside(self._interrupt)  # it blocks where the network is silent
+            if self._interrupting is None or self._interrupting.done():
+                self._interrupting = aside(self._interrupt)  # it blocks where the network is silent
             await asyncio.wait({running}, timeout=_AGAIN_SECONDS)
-        if self.interrupting is not None:
-            ending = asyncio.wrap_future(self.interrupting)
+        if self._interrupting is not None:
+            ending = asyncio.wrap_future(self._interrupting)
             ending.add_done_callback(noticed)
             await asyncio.wait({ending}, timeout=max(0.0, deadline - loop.time()))
             self.abandoned |= not ending.done()
         self.abandoned |= not running.done()
-
-    def closing(self, close: Callable[[], object]) -> Callable[[], object]:
-        """``close``, for the connection's thread, which comes to it after its last call."""
-        interrupting = self.interrupting
-        if interrupting is None or interrupting.done():
-            return close
-
-        def closed() -> None:
-            wait([interrupting])  # it uses what is going to be freed
-            close()
-
-        return closed
 
 
 def noticed(ended: asyncio.Future[Any]) -> None:

@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from cdc_daemon.databases.sqlserver.errors import translated
+from cdc_daemon.databases.sqlserver.handle import Handle
 from cdc_daemon.databases.sqlserver.parameters import received, translate
 from cdc_daemon.databases.sqlserver.threads import OneThread
 from cdc_daemon.databases.sqlserver.waiting import (
@@ -43,11 +46,13 @@ class Wire:
         self.broken = False
         """Whether it is of no use any more."""
         self._doing = f"connection {name}"
-        self._connection = connection
+        self._connection = taken(connection)
         self._cursor = cursor
         self._thread = thread
+        self._handle = Handle()
         # the driver allows this one call beside another
-        self._calls = Interruptible(cursor._impl.cancel, alive, self._doing)  # noqa: SLF001
+        cancel = partial(self._handle.interrupt, cursor._impl.cancel)  # noqa: SLF001
+        self._calls = Interruptible(cancel, alive, self._doing)
         self._left = False
 
     async def execute(self, statement: str, *values: object) -> int:
@@ -86,29 +91,34 @@ class Wire:
 
     async def close(self) -> None:
         """Close the connection; one that does not answer is left to its thread."""
-        self.broken = True
-        if self._left:
-            return
-        closing = asyncio.ensure_future(self._closed())
-        closing.add_done_callback(noticed)
-        if (await asyncio.wait({closing}, timeout=ROLLBACK_SECONDS))[0]:
-            self._left = True
-            self._thread.shutdown()
-        else:
-            self.abandon()
+        if (closed := self._leave()) is not None:
+            closing = asyncio.wrap_future(closed)
+            closing.add_done_callback(noticed)
+            await asyncio.wait({closing}, timeout=ROLLBACK_SECONDS)
 
     def abandon(self) -> None:
         """Wait no more: the thread closes it when its last call comes back, if ever."""
-        self.broken = True
-        if not self._left:
-            self._left = True
-            leave(self._connection, self._thread, self._cursor._impl, self._calls)  # noqa: SLF001
+        self._leave()
 
-    async def _closed(self) -> None:
+    def _leave(self) -> Future[Any] | None:
+        self.broken = True
+        if self._left:
+            return None
+        self._left = True
+        closed = self._thread.submit(self._handle.close, self._closed)
+        self._thread.shutdown()
+        return closed
+
+    def _closed(self) -> None:
+        """In the connection's thread, after its last call.
+
+        The cursor before the connection: a finalizer that finds it open leaves an error in
+        whatever thread it happens to run.
+        """
         try:
-            await self._cursor.close()
+            self._cursor._impl.close()  # noqa: SLF001
         finally:
-            await self._connection.close()
+            self._connection.close()
 
     async def _execute(self, text: str, values: Sequence[object]) -> int:
         cursor, touched = self._cursor, 0
@@ -151,29 +161,14 @@ class Wire:
                 self.abandon()
 
 
-def leave(
-    connection: Any,  # noqa: ANN401 - not typed
-    thread: OneThread,
-    cursor: Any = None,  # noqa: ANN401 - not typed
-    calls: Interruptible | None = None,
-) -> None:
-    """Have aioodbc's connection closed in its thread: its finalizer would block the loop.
+def taken(connection: Any) -> Any:  # noqa: ANN401 - not typed
+    """The driver's connection, of which aioodbc knows no more.
 
-    The cursor is closed, and let go of, before it: a finalizer that finds it open leaves an error
-    in whatever thread it happens to run.
+    It would close it at the first broken network, even while somebody interrupts a call of it,
+    and its finalizer would block the loop.
     """
-    raw, connection._conn = connection._conn, None  # noqa: SLF001
-
-    def closed() -> None:
-        try:
-            if cursor is not None:
-                cursor.close()
-        finally:
-            raw.close()
-
-    if raw is not None:
-        thread.submit(closed if calls is None else calls.closing(closed))
-    thread.shutdown()
+    driver, connection._conn = connection._conn, None  # noqa: SLF001
+    return driver
 
 
 def verb(statement: str) -> str:

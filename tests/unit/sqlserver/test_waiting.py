@@ -65,7 +65,10 @@ async def test_a_cancelled_call_is_interrupted() -> None:
 async def test_a_call_that_heeds_nothing_is_left(
     monkeypatch: pytest.MonkeyPatch, interrupt: Callable[[], object]
 ) -> None:
-    """Neither a call that goes on nor an interruption that hangs holds a cancelled task up."""
+    """Neither a call that goes on nor an interruption that hangs holds a cancelled task up.
+
+    No other call follows: it would use what the first one does.
+    """
     hasty(monkeypatch, ROLLBACK_SECONDS=0.05, _AGAIN_SECONDS=0.01)
     call = Call()
     calls = Interruptible(interrupt, alive, "x")
@@ -76,6 +79,8 @@ async def test_a_call_that_heeds_nothing_is_left(
         with pytest.raises(asyncio.CancelledError):
             await task
     assert calls.abandoned
+    with pytest.raises(DatabaseUnavailable, match="x: the connection is gone"):
+        await calls.wait_for(call.run())
     call.go.set()
 
 
