@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
+
 from tests.support.daemon import (
     RunningDaemon,
     batches,
@@ -178,6 +180,18 @@ def test_a_due_table_begins_within_a_second(site: Site) -> None:
         # what a busy machine makes late is not the daemon's: it goes on until some were in time
         daemon.until(lambda: sum(gap < latest for gap in gaps(site)) >= 4)
     assert min(gaps(site)) >= timedelta(seconds=EVERY_SECONDS)
+
+
+@pytest.mark.long
+def test_every_due_table_begins_within_a_second(site: Site) -> None:
+    """On a machine that has nothing else to do, no batch reads later than that."""
+    site.source.execute(TABLES)
+    configure(site, "account", "beta", every=f"{EVERY_SECONDS}s")
+    with serving(site) as daemon:
+        daemon.until(lambda: promoted(site, "account") and promoted(site, "beta"))
+        daemon.until(lambda: len(gaps(site)) >= 20)
+    late = [gap for gap in gaps(site) if gap >= timedelta(seconds=EVERY_SECONDS + DUE_SECONDS)]
+    assert late == []
 
 
 def gaps(site: Site) -> list[timedelta]:

@@ -61,27 +61,17 @@ async def works(relay: Relay, database: PostgresDatabase) -> None:
         assert await one.fetch("SELECT 1") == await other.fetch("SELECT 1") == [(1,)]
 
 
+@pytest.mark.parametrize("watched", [True, False])
 async def test_a_lock_is_lost(
-    source_db: Database, relay: Relay, database: PostgresDatabase
+    source_db: Database, relay: Relay, database: PostgresDatabase, *, watched: bool
 ) -> None:
     """Law 2: a session that the server has ended holds no lock, whatever the driver calls it."""
     locks = PostgresLocks(database=database, control_schema="cdc", heartbeat_seconds=0.05)
     async with locks.hold(ACCT) as lock:
         await ended(source_db, relay)
-        async with asyncio.timeout(20):
-            await lock.lost()
-        relay.keeps = False
-    async with locks.hold(ACCT):
-        pass
-
-
-async def test_a_lock_that_nobody_watches(
-    source_db: Database, relay: Relay, database: PostgresDatabase
-) -> None:
-    """The end of such a lock is an end like any other."""
-    locks = PostgresLocks(database=database, control_schema="cdc")
-    async with locks.hold(ACCT):
-        await ended(source_db, relay)
+        if watched:
+            async with asyncio.timeout(20):
+                await lock.lost()
     relay.keeps = False
     async with locks.hold(ACCT):
         pass
