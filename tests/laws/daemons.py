@@ -233,7 +233,7 @@ async def until_waiting(
     before: set[Waiting] = set()
     async with asyncio.timeout(SECONDS):
         while not (found := before & (now := await waiting(side, gate))):
-            assert not running.done(), running.result()
+            assert not running.done(), running.result().error
             before = now
     return min(found, key=itemgetter(1))
 

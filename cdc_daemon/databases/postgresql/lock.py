@@ -21,6 +21,8 @@ from cdc_daemon.model.table import TableId
 from cdc_daemon.ports.cleanup import to_its_end
 
 HEARTBEAT_SECONDS = 10.0
+ANSWER_SECONDS = 10.0
+"""How long a server may take to answer a heartbeat: longer, and the lock passes for lost."""
 
 
 def lock_number(control_schema: str, table: TableId) -> int:
@@ -36,6 +38,7 @@ class PostgresLock:
     connection: asyncpg.Connection
     closed: asyncio.Event
     heartbeat_seconds: float
+    answer_seconds: float
 
     async def lost(self) -> None:
         """Return when the connection is gone, or does not answer."""
@@ -45,7 +48,7 @@ class PostgresLock:
                     await self.closed.wait()
                     return
             try:
-                await self.connection.fetchval("SELECT 1", timeout=self.heartbeat_seconds)
+                await self.connection.fetchval("SELECT 1", timeout=self.answer_seconds)
             except ASYNCPG_ERRORS:
                 return
 
@@ -57,6 +60,7 @@ class PostgresLocks:
     database: PostgresDatabase
     control_schema: str
     heartbeat_seconds: float = HEARTBEAT_SECONDS
+    answer_seconds: float = ANSWER_SECONDS
 
     @asynccontextmanager
     async def hold(self, table: TableId) -> AsyncIterator[PostgresLock]:
@@ -71,6 +75,6 @@ class PostgresLocks:
                 )
             if not taken:
                 raise TableLocked(f"{table}: another process works on it")
-            yield PostgresLock(connection, closed, self.heartbeat_seconds)
+            yield PostgresLock(connection, closed, self.heartbeat_seconds, self.answer_seconds)
         finally:
             await to_its_end(ended(connection))  # closing releases the lock

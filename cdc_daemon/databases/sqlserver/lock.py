@@ -19,6 +19,8 @@ from cdc_daemon.model.table import TableId
 from cdc_daemon.ports.cleanup import to_its_end
 
 HEARTBEAT_SECONDS = 10.0
+ANSWER_SECONDS = 10.0
+"""How long a server may take to answer a heartbeat: longer, and the lock passes for lost."""
 LOCK_APPLICATION = "cdc-daemon lock"
 """By which the server's own views know sessions that hold a lock."""
 
@@ -44,13 +46,14 @@ class SqlServerLock:
 
     wire: Wire
     heartbeat_seconds: float
+    answer_seconds: float
 
     async def lost(self) -> None:
         """Return when the connection is gone, or does not answer."""
         while True:
             await asyncio.sleep(self.heartbeat_seconds)
             try:
-                async with asyncio.timeout(self.heartbeat_seconds):
+                async with asyncio.timeout(self.answer_seconds):
                     await self.wire.fetch("SELECT 1")
             except (DatabaseError, TimeoutError):
                 return
@@ -63,6 +66,7 @@ class SqlServerLocks:
     database: SqlServerDatabase
     control_schema: str
     heartbeat_seconds: float = HEARTBEAT_SECONDS
+    answer_seconds: float = ANSWER_SECONDS
 
     @asynccontextmanager
     async def hold(self, table: TableId) -> AsyncIterator[SqlServerLock]:
@@ -72,6 +76,6 @@ class SqlServerLocks:
             ((granted,),) = await wire.fetch(take_lock(lock_name(self.control_schema, table)))
             if granted < 0:  # some engines have numbers of their own for it
                 raise TableLocked(f"{table}: another process works on it")
-            yield SqlServerLock(wire, self.heartbeat_seconds)
+            yield SqlServerLock(wire, self.heartbeat_seconds, self.answer_seconds)
         finally:
             await to_its_end(wire.close())  # closing releases the lock
