@@ -121,8 +121,7 @@ async def test_a_process_ends_though_its_server_is_silent(
 ) -> None:
     """Law 7: threads that hang in a driver keep no process from its end, which is a clean one."""
     own = sqlserver.through(relay.port)
-    process = await in_process(PROGRAM, own)
-    async with asyncio.timeout(60):
+    async with in_process(PROGRAM, own) as process, asyncio.timeout(60):
         assert await process.stdout.readline() == b"opened\n"
         before = relay.passed
         process.stdin.write(b"go\n")
@@ -172,16 +171,11 @@ async def test_a_process_goes_on_while_long_values_do_not_come(
 ) -> None:
     """DESIGN 4: the event loop is never blocked, and least of all by a server that is silent."""
     numbers(sqlserver, DOCUMENTS, LONG)
-    process = await in_process(READING, sqlserver.through(relay.port))
-    try:
-        async with asyncio.timeout(60):
-            assert await process.stdout.readline() == b"begun\n"
-            relay.fall_silent()
-            assert await process.stdout.readline() == b"waiting\n"
-            relay.heal()
-            assert await process.stdout.readline() == f"{DOCUMENTS}\n".encode()
-            assert await process.wait() == 0
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    own = sqlserver.through(relay.port)
+    async with in_process(READING, own) as process, asyncio.timeout(60):
+        assert await process.stdout.readline() == b"begun\n"
+        relay.fall_silent()
+        assert await process.stdout.readline() == b"waiting\n"
+        relay.heal()
+        assert await process.stdout.readline() == f"{DOCUMENTS}\n".encode()
+        assert await process.wait() == 0

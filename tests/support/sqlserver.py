@@ -11,9 +11,9 @@ import os
 import secrets
 import sys
 import uuid
-from asyncio.subprocess import PIPE
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -187,15 +187,22 @@ async def waits(relay: Relay, before: int, statements: int = 1) -> None:
             await asyncio.sleep(0)
 
 
-async def in_process(program: str, server: SqlServer, *more: str) -> asyncio.subprocess.Process:
-    """A program in a process of its own, whose arguments say where the server is."""
-    return await asyncio.create_subprocess_exec(
+@asynccontextmanager
+async def in_process(program: str, server: SqlServer, *more: str) -> AsyncIterator[Process]:
+    """A program in a process of its own, whose arguments say where the server is; killed if left."""
+    process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", program, server.host, str(server.port), server.user),
         *(server.password, server.database, *more),
         stdin=PIPE,
         stdout=PIPE,
         stderr=PIPE,
     )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 @contextmanager

@@ -72,7 +72,7 @@ class Wire:
     async def next_rows(self, most: int) -> Sequence[Sequence[Any]]:
         """The next rows of ``open``; none after the last one."""
         rows: Sequence[Sequence[Any]]
-        rows = await self._call("reading", _awaited(self._cursor.fetchmany(most)))
+        rows = await self._call("reading", self._cursor.fetchmany(most))
         return rows
 
     async def load(self, statement: str, values: Sequence[object]) -> None:
@@ -174,7 +174,3 @@ def taken(connection: Any) -> Any:  # noqa: ANN401 - not typed
 def verb(statement: str) -> str:
     """The first words of a statement, for messages: never its names or values."""
     return " ".join(statement.split(None, 2)[:2])
-
-
-async def _awaited(future: Any) -> Any:  # noqa: ANN401 - not typed
-    return await future
